@@ -1,0 +1,6 @@
+"""How Hypothesis runs here: a hundred examples, however slow the machine."""
+
+from hypothesis import settings
+
+settings.register_profile("ci", max_examples=100, deadline=None)
+settings.load_profile("ci")
