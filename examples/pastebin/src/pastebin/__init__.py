@@ -1,0 +1,1 @@
+"""A small paste service that shows the infra packages at work."""

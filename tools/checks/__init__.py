@@ -1,0 +1,1 @@
+"""What a maintainer and CI ask of the whole workspace, beyond its tests."""

@@ -1,0 +1,1 @@
+"""What a tag must be before the package it names is published."""
