@@ -33,6 +33,12 @@ def of(provider: Any, **key: Any) -> Any:
     return provider(JWTKeyConfig(**key), dict[str, Any])
 
 
+def der_that_ends_in_white_space() -> bytes:
+    while not (der := public(ec.generate_private_key(ec.SECP256R1()), Encoding.DER))[-1:].isspace():
+        pass
+    return der
+
+
 TEXTS_OF_KEYS = {
     "public PEM": public(RSA),
     "private PEM": private_pem(RSA),
@@ -41,6 +47,7 @@ TEXTS_OF_KEYS = {
     "public DER": public(RSA, Encoding.DER),
     "private DER": RSA.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption()),
     "DER of EC": public(P256, Encoding.DER),
+    "DER that ends in white space": der_that_ends_in_white_space(),
     "DER in base 64": b64encode(public(RSA, Encoding.DER)),
     "DER in base 64, in lines": b"\n".join(
         [b64encode(public(P256, Encoding.DER))[at : at + 64] for at in range(0, 200, 64)]
@@ -59,7 +66,7 @@ def test_the_text_of_a_key_is_no_secret(name: str) -> None:
     text = TEXTS_OF_KEYS[name]
     with pytest.raises(ValidationError, match="the text of a key"):
         of(HS256Provider, secret=text)
-    if name not in ("public DER", "private DER", "DER of EC"):
+    if name not in ("public DER", "private DER", "DER of EC", "DER that ends in white space"):
         with pytest.raises(ValidationError, match="the text of a key"):
             of(HS256Provider, secret=text.decode())
 

@@ -215,7 +215,8 @@ def _is_a_key(secret: bytes) -> bool:
     if text.startswith((b"-----BEGIN", b"---- BEGIN", b"ssh-", b"ecdsa-sha2-", b"sk-")) or b'"kty"' in text:
         return True
     try:
-        return _is_der(text) or _is_der(b64decode(b"".join(text.split()), validate=True))
+        # DER as it is: its last byte may be one that `strip` takes for white space.
+        return _is_der(secret) or _is_der(b64decode(b"".join(text.split()), validate=True))
     except Error:
         return False
 
