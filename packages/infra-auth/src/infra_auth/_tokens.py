@@ -102,8 +102,9 @@ def unfit(token: object, kind: type[StoredToken]) -> ValidationError | None:
             and user
             and family
             and not (_is_space(jti) or _is_space(user) or _is_space(family))
-            and type(created) is type(expires) is datetime
-            and created > _BEGINNING  # with which a time without a zone does not compare
+            and type(created) is datetime
+            and type(expires) is datetime
+            and created > _BEGINNING  # with which one without a time zone does not compare
             and expires > _BEGINNING
             and type(token.revoked) is bool
         ):
