@@ -58,7 +58,7 @@ async def test_memory_holds_no_token_that_is_good(clock: Any) -> None:
     assert new not in held
 
 
-def rooms(store: InMemoryTokenStore) -> list[int]:
+def rooms(store: InMemoryTokenStore[StoredToken]) -> list[int]:
     """Return how much is in each of the containers that a store has."""
     held = [*vars(store).values()]
     held += gc.get_referents(*(each for each in held if type(each).__name__ == "Index"))

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from infra_auth import InMemoryTokenStore
-from infra_protocols import StoredToken, TokenReusedError
+from infra_protocols import StoredToken, TokenNotFoundError, TokenReusedError, TokenRevokedError
 
 MANY = 3500
 
@@ -18,7 +18,7 @@ def made(clock: Any, jti: str, *, user: str = "ada", family: str = "f", seconds:
     return StoredToken(jti, user, now, now + timedelta(seconds=seconds), family)
 
 
-async def filled(clock: Any, **fields: Any) -> InMemoryTokenStore:
+async def filled(clock: Any, **fields: Any) -> InMemoryTokenStore[StoredToken]:
     store = InMemoryTokenStore(clock=clock)
     for number in range(MANY):
         assert (await store.store(made(clock, f"{number}", **fields))).is_ok()
@@ -99,18 +99,33 @@ async def test_what_ends_while_it_files_is_forgotten(clock: Any) -> None:
     assert await store.revoke_all_for_user("ada") == 0
 
 
-@pytest.mark.parametrize("more", [False, True])
-async def test_a_token_that_is_used_again_ends_its_family_though_many_wait(clock: Any, more: bool) -> None:
+async def rotated(clock: Any) -> InMemoryTokenStore[StoredToken]:
+    """Return a store with many tokens, of which "old" was rotated, too long ago to be repeated."""
     store = InMemoryTokenStore(clock=clock, reuse_grace=0)
     assert (await store.store(made(clock, "old"))).is_ok()
     assert (await store.rotate("old", made(clock, "new"))).is_ok()
     for number in range(MANY):
         assert (await store.store(made(clock, f"{number}", user=f"user {number}", family=f"family {number}"))).is_ok()
+    return store
+
+
+async def test_a_token_that_is_used_again_ends_its_family_though_many_wait(clock: Any) -> None:
+    store = await rotated(clock)
     rotating = asyncio.create_task(store.rotate("old", made(clock, "newer")))
     await asyncio.sleep(0)
     assert not rotating.done()
     assert await store.is_valid("new")
-    if more:
-        assert (await store.store(made(clock, "late"))).is_ok()
+    assert (await store.store(made(clock, "late"))).is_ok()
     assert isinstance((await rotating).unwrap_err(), TokenReusedError)
     assert [await store.is_valid(jti) for jti in ("new", "late", "0")] == [False, False, True]
+
+
+async def test_what_happens_to_a_token_while_it_files_counts(clock: Any) -> None:
+    store = await rotated(clock)
+    first, second = (asyncio.create_task(store.rotate("old", made(clock, "newer"))) for _ in range(2))
+    assert [type((await each).unwrap_err()) for each in (first, second)] == [TokenReusedError, TokenRevokedError]
+    store = await rotated(clock)
+    rotating = asyncio.create_task(store.rotate("old", made(clock, "newer", seconds=7200)))
+    await asyncio.sleep(0)
+    clock.turn(3600)
+    assert isinstance((await rotating).unwrap_err(), TokenNotFoundError)
