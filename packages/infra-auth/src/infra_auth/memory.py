@@ -81,7 +81,7 @@ class InMemoryTokenStore[TToken: StoredToken]:
     def __init__(self, *, type: Any = StoredToken, reuse_grace: float = 10.0, clock: Clock = _CLOCK) -> None:
         self._type: Any = type
         self._grace: float = or_raise(require_range(reuse_grace, "reuse_grace", min=0))
-        self._clock = clock
+        self._now, self._monotonic = clock.now, clock.monotonic
         self._entries: dict[bytes, Entry[TToken]] = {}
         # What became of those that are not valid any more.
         self._spent: dict[bytes, Rotation | Literal[TokenState.REVOKED]] = {}
@@ -97,13 +97,13 @@ class InMemoryTokenStore[TToken: StoredToken]:
         """Keep `token` until its time is over, and return it."""
         if (wrong := unfit(token, self._type)) is not None:
             return Err(wrong)
-        why = self._add(token, self._clock.now())
+        why = self._add(token, self._now())
         return Ok(token) if why is None else refusal(why, "token.store")
 
     async def get(self, jti: str) -> TToken | None:
         """Return the token, with `revoked` as it is now; `None` when it is not known, or its time is over."""
         entry = self._entries.get(digest(named(jti, "jti")))
-        if entry is None or entry[0] <= self._clock.now():
+        if entry is None or entry[0] <= self._now():
             return None
         return self._token(entry, jti)
 
@@ -142,7 +142,7 @@ class InMemoryTokenStore[TToken: StoredToken]:
             return checked
         if (wrong := unfit_successor(successor, self._type)) is not None:
             return Err(wrong)
-        now, name = self._clock.now(), digest(jti)
+        now, name = self._now(), digest(jti)
         entry = self._live(name, now)
         if entry is None:
             return refusal(Refusal.NOT_FOUND, "token.rotate")
@@ -156,7 +156,7 @@ class InMemoryTokenStore[TToken: StoredToken]:
             return self._rotated(name, jti, successor, now)
         if spent is TokenState.REVOKED:
             return refusal(Refusal.REVOKED, "token.rotate")
-        if self._clock.monotonic() - spent.at < self._grace:
+        if self._monotonic() - spent.at < self._grace:
             return self._repeated(unseal(jti, spent.sealed), now)
         if self._filed < self._stored:
             await self._file()
@@ -166,7 +166,7 @@ class InMemoryTokenStore[TToken: StoredToken]:
 
     async def cleanup_expired(self) -> int:
         """Clear away what is left of tokens whose time is over, and return of how many."""
-        return self._sweep(self._clock.now(), len(self._line) + len(self._heap))
+        return self._sweep(self._now(), len(self._line) + len(self._heap))
 
     def __len__(self) -> int:
         """Return how many tokens take room; those are among them whose time is over and that are not swept yet."""
@@ -177,7 +177,7 @@ class InMemoryTokenStore[TToken: StoredToken]:
         return entry if entry is not None and now < entry[0] else None
 
     def _valid(self, name: bytes) -> bool:
-        return self._live(name, self._clock.now()) is not None and name not in self._spent
+        return self._live(name, self._now()) is not None and name not in self._spent
 
     def _add(self, token: TToken, now: datetime) -> Refusal | None:
         ends = token.expires_at
@@ -207,7 +207,7 @@ class InMemoryTokenStore[TToken: StoredToken]:
     def _rotated(
         self, name: bytes, jti: str, successor: TToken, now: datetime
     ) -> Result[TToken, AuthenticationError | ValidationError]:
-        rotation = Rotation(seal(jti, successor.jti), self._clock.monotonic())
+        rotation = Rotation(seal(jti, successor.jti), self._monotonic())
         if (why := self._add(successor, now)) is not None:
             return refusal(why, "token.rotate")
         self._spent[name] = rotation
@@ -252,7 +252,7 @@ class InMemoryTokenStore[TToken: StoredToken]:
                 self._families.add(family, name)
 
     def _revoke(self, names: Iterable[bytes]) -> int:
-        now, revoked = self._clock.now(), 0
+        now, revoked = self._now(), 0
         for name in names:
             if now < self._entries[name][0]:
                 revoked += name not in self._spent
