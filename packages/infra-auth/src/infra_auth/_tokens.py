@@ -2,7 +2,7 @@
 
 import hmac
 from dataclasses import fields
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import Enum
 from functools import lru_cache
 from hashlib import sha256
@@ -28,6 +28,8 @@ from infra_result import Err
 
 _NONCE: Final = 12
 _PURPOSE: Final = b"infra-auth: the successor of this token"
+_BEGINNING: Final = datetime.min.replace(tzinfo=UTC)
+_is_space: Final = str.isspace
 
 
 class TokenState(str, Enum):
@@ -94,31 +96,35 @@ def unfit(token: object, kind: type[StoredToken]) -> ValidationError | None:
     if not isinstance(token, kind):
         return _wrong_kind(token, "token", f"a {kind.__name__}")
     jti, user, family, created, expires = token.jti, token.user_id, token.family_id, token.created_at, token.expires_at
-    if (  # in one go, since it is so nearly always: what is wrong is looked for only then
-        type(jti) is type(user) is type(family) is str
-        and jti
-        and user
-        and family
-        and not (jti.isspace() or user.isspace() or family.isspace())
-        and type(created) is type(expires) is datetime
-        and created.tzinfo is not None
-        and expires.tzinfo is not None
-        and type(token.revoked) is bool
-    ):
-        return None
+    try:  # in one go, since nearly every token is fit: what is wrong is looked for only then
+        if (
+            jti
+            and user
+            and family
+            and not (_is_space(jti) or _is_space(user) or _is_space(family))
+            and type(created) is datetime
+            and type(expires) is datetime
+            and created > _BEGINNING  # with which one without a time zone does not compare
+            and expires > _BEGINNING
+            and type(token.revoked) is bool
+        ):
+            return None
+    except TypeError:
+        pass
     return _found(token)
 
 
-def _found(token: StoredToken) -> ValidationError:
+def _found(token: StoredToken) -> ValidationError | None:
     for field in ("jti", "user_id", "family_id"):
         checked = require_text(getattr(token, field), field)
         if isinstance(checked, Err):
             return checked.error
     for field in ("created_at", "expires_at"):
         moment: Any = getattr(token, field)
-        if type(moment) is not datetime or moment.tzinfo is None:
+        if not isinstance(moment, datetime) or moment.utcoffset() is None:
             return _wrong_kind(moment, field, "a datetime with a time zone")
-    return _wrong_kind(token.revoked, "revoked", "a bool")
+    revoked: Any = token.revoked
+    return None if isinstance(revoked, bool) else _wrong_kind(revoked, "revoked", "a bool")
 
 
 def unfit_successor(token: object, kind: type[StoredToken]) -> ValidationError | None:
