@@ -431,7 +431,7 @@ class MemoryPool:
             self.hand(slot)
         else:
             self.coming -= 1
-            self.retire(slot)
+            self.reject(slot)
 
     async def reset(self, slot: Slot) -> None:
         """Reset a connection that has come back."""
@@ -441,7 +441,7 @@ class MemoryPool:
         if good:
             self.give(slot)
         else:
-            self.retire(slot)
+            self.reject(slot)
 
     async def passes(self, slot: Slot, operation: Coroutine[Any, Any, Any]) -> bool:
         """Say whether the factory does something without an error or a no."""
@@ -451,6 +451,11 @@ class MemoryPool:
             good = await self.call(operation) is not False
         self.busy.remove(slot)
         return good
+
+    def reject(self, slot: Slot) -> None:
+        """Destroy a connection that the factory did not find well."""
+        slot.fail()
+        self.retire(slot)
 
     def retire(self, slot: Slot) -> None:
         """Destroy a connection."""

@@ -380,7 +380,7 @@ class KeepsWhatItCannotEnd(MemoryPool):
                 await self.call(self.factory.destroy(slot.connection))
             self.busy.remove(slot)
         except Exception:
-            slot.info = replace(slot.info, health_check_failures=1)
+            slot.fail()
         self.ending -= 1
         self.tend()
 
@@ -398,6 +398,37 @@ class EndsInItsOwnTime(MemoryPool):
         self.busy.remove(slot)
         self.ending -= 1
         self.tend()
+
+
+class CountsNoFailures(MemoryPool):
+    """It does not note what went wrong with a connection."""
+
+    def reject(self, slot: Slot) -> None:
+        self.retire(slot)
+
+
+class CountsEveryCall(MemoryPool):
+    """It counts what the factory was asked about a connection, not what went wrong."""
+
+    async def passes(self, slot: Slot, operation: Coroutine[Any, Any, Any]) -> bool:
+        if good := await super().passes(slot, operation):
+            slot.fail()
+        return good
+
+
+class BlamesTheNext(MemoryPool):
+    """It counts what went wrong with a connection for the one in its place."""
+
+    rejected: int = 0
+
+    def reject(self, slot: Slot) -> None:
+        super().reject(slot)
+        self.rejected += 1
+
+    def made(self, connection: Any, began: float) -> None:
+        super().made(connection, began)
+        for slot in self.lent + self.idle:
+            slot.info = replace(slot.info, health_check_failures=self.rejected)
 
 
 class CountsTheBusyAsIdle(MemoryPool):
@@ -464,6 +495,9 @@ FAULTS: Final = [
     faulty(LosesWhatIsNotReset, "48"),
     faulty(KeepsWhatItCannotEnd, "49"),
     faulty(EndsInItsOwnTime, "49", "83"),
+    faulty(CountsNoFailures, "59"),
+    faulty(CountsEveryCall, "59"),
+    faulty(BlamesTheNext, "59"),
     faulty(CountsTheBusyAsIdle, "60", "47"),
     faulty(CountsTheDueAsTotal, "31"),
     faulty(CountsNoWaiters, "60", "07"),
