@@ -89,20 +89,27 @@ async def test_a_query_that_is_cancelled_is_interrupted(path: Path) -> None:
 
 
 async def test_it_is_interrupted_until_it_has_ended_however_often_it_is_cancelled(path: Path) -> None:
+    begun, interrupted = threading.Event(), 0
+
     def stubborn(raw: sqlite3.Connection) -> None:
+        nonlocal interrupted
+        begun.set()
         for _ in range(3):
             with pytest.raises(sqlite3.OperationalError, match="interrupted"):
                 raw.execute(FOREVER).fetchall()
-        raw.execute("INSERT INTO words VALUES ('last')")
+            interrupted += 1
 
     async with made(path) as (factory, connection):
         call = asyncio.create_task(connection.run(stubborn))
+        # What is cancelled before a thread has taken it up is not begun at all.
+        assert await asyncio.to_thread(begun.wait, 30)
         while not call.done():
-            await asyncio.sleep(0.01)
             call.cancel()
+            await asyncio.sleep(0.01)
         assert call.cancelled()
+        assert interrupted == 3
         assert factory.is_alive(connection)
-        assert await connection.execute("SELECT * FROM words") == [("last",)]
+        assert await connection.execute("SELECT 1") == [(1,)]
 
 
 async def test_a_call_that_was_cancelled_takes_no_effect_afterwards(path: Path) -> None:
