@@ -3,7 +3,11 @@
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
+import pytest
+
 from infra_conformance import BrokerSuite
+from infra_conformance.gallery.broker import FAULTS
+from infra_conformance.gallery.fault import Fault
 from infra_conformance.gallery.memory_brokers import MemoryBrokers
 from infra_protocols.clock import Clock
 
@@ -19,3 +23,13 @@ class TestMemoryBroker(BrokerSuite[str]):
 
 class TestTheOnlyBroker(TestMemoryBroker):
     shares_engine = False
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
+def test_fault_is_caught(fault: Fault) -> None:
+    assert not fault.missed(TestMemoryBroker)
+
+
+def test_every_check_has_a_fault_that_trips_it() -> None:
+    ids = {check.id for check in BrokerSuite.checks().values()}
+    assert ids == {id for fault in FAULTS for id in fault.caught_by}
