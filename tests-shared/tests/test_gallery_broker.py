@@ -3,6 +3,7 @@
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
+import hypothesis
 import pytest
 
 from infra_conformance import BrokerSuite
@@ -10,6 +11,9 @@ from infra_conformance.gallery.broker import FAULTS
 from infra_conformance.gallery.fault import Fault
 from infra_conformance.gallery.memory_brokers import MemoryBrokers
 from infra_protocols.clock import Clock
+
+FEW = hypothesis.settings(max_examples=25)
+"""For what differs from another correct subject only in that it is alone."""
 
 
 class TestMemoryBroker(BrokerSuite[str]):
@@ -23,6 +27,17 @@ class TestMemoryBroker(BrokerSuite[str]):
 
 class TestTheOnlyBroker(TestMemoryBroker):
     shares_engine = False
+
+    def settings(self) -> hypothesis.settings:
+        return FEW
+
+
+class TestOnAnEngine(TestMemoryBroker):
+    real_time = True
+    tick = 0.1
+
+    def settings(self) -> hypothesis.settings:
+        return hypothesis.settings(max_examples=3, stateful_step_count=10)
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
