@@ -269,7 +269,7 @@ class DeliveryChecks[TMessage](BrokerChecks[TMessage]):
         await trial.raw.cut(self.unwrapped(broker))
         for number, message in enumerate(messages[5:]):
             # It may take its time to find out; then it has to say so, and may be asked again.
-            while not await self.accepts(broker, message, f"id-{number}"):
+            while not await self.accepts(broker, message, f"id-{number}"):  # noqa: ASYNC110 # nobody tells when
                 await asyncio.sleep(0.1 * self.tick)
         for consumer in (grouped, alone):
             await self.until_handled(messages, consumer)
