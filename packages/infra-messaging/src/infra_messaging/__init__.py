@@ -1,0 +1,5 @@
+"""Typed events inside of one process, and message brokers that lose nothing."""
+
+from infra_messaging.messages import MessagingMessages
+
+__all__ = ["MessagingMessages"]
