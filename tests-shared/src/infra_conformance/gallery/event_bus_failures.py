@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from typing import Any, Final
 
-from infra_conformance.gallery.event_bus_turns import _Nesting  # pyright: ignore[reportPrivateUsage]
+from infra_conformance.gallery.event_bus_turns import Nesting
 from infra_conformance.gallery.memory_bus import Answer, MemoryBus, Place, Tour, faulty
 from infra_protocols.errors import DispatchError, HandlerFailure
 from infra_result import Err
@@ -109,7 +109,7 @@ class OneFailureEach(_Telling):
         return {failure.handler: failure for failure in failures}.values()
 
 
-class RaisesInside(_Nesting):
+class RaisesInside(Nesting):
     """To a handler that publishes it raises failures, so that this fails too."""
 
     async def nested(self, event: object) -> Answer:

@@ -221,7 +221,7 @@ class StopsWhoLeaves(MemoryBus):
         await running
 
 
-class _Nesting(MemoryBus):
+class Nesting(MemoryBus):
     """A bus that knows when an event is published while another goes round."""
 
     rounds: int = 0
@@ -238,7 +238,7 @@ class _Nesting(MemoryBus):
         return await super().publish(event)
 
 
-class NotNow(_Nesting):
+class NotNow(Nesting):
     """What is published while another event goes round is lost."""
 
     async def nested(self, event: object) -> Answer:
@@ -257,7 +257,7 @@ class OneAtATime(MemoryBus):
             return await super().publish(event)
 
 
-class Postpones(_Nesting):
+class Postpones(Nesting):
     """What is published while another event goes round, goes round after it."""
 
     def __init__(self, timeout: float | None = None, concurrency: int = 1) -> None:
@@ -275,7 +275,7 @@ class Postpones(_Nesting):
             await super().call_all(Tour(event, self.asking(event)))
 
 
-class OneSnapshotForAll(_Nesting):
+class OneSnapshotForAll(Nesting):
     """Who subscribed while an event goes round gets no event that is published until it has."""
 
     there: Sequence[Place] = ()
