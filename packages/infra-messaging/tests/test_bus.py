@@ -235,6 +235,23 @@ class TestTasks:
             await asyncio.wait((publishing,))
             assert publishing.cancelled() is passes
 
+    @pytest.mark.parametrize("concurrency", [1, 2])
+    async def test_one_that_cancels_what_it_awaits_is_not_cancelled(self, concurrency: int) -> None:
+        async def fails_in_a_group(event: Opened) -> None:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(_fails())
+                await asyncio.sleep(30)
+
+        async def late_by_its_own_clock(event: Opened) -> None:
+            async with asyncio.timeout(0.001):
+                await asyncio.sleep(30)
+
+        bus = EventBus[object](concurrency=concurrency)
+        for handler in (fails_in_a_group, late_by_its_own_clock, fails_in_a_group):
+            bus.subscribe(Opened, handler)
+        told = [type(failure.error) for failure in failures(await bus.publish(Opened()))]
+        assert told == [ExceptionGroup, TimeoutError, ExceptionGroup]
+
     async def test_tasks_may_be_begun_at_once(self) -> None:
         loop = asyncio.get_running_loop()
         loop.set_task_factory(asyncio.eager_task_factory)
@@ -342,6 +359,10 @@ class TestErrors:
         bus.subscribe(Opened, never)
         with pytest.raises(error):
             asyncio.run(bus.publish(Opened()))
+
+
+async def _fails() -> None:
+    raise ValueError
 
 
 async def _cancelled() -> None:
