@@ -3,6 +3,7 @@
 from infra_conformance.broker import BrokerOptions, Brokers, BrokerSuite
 from infra_conformance.cache import CacheSuite
 from infra_conformance.compression import CompressorSuite
+from infra_conformance.event_bus import EventBusSuite
 from infra_conformance.examine import examine
 from infra_conformance.health import CheckedDependency, HealthCheckSuite
 from infra_conformance.health_composite import CompositeHealthCheckSuite, Composites
@@ -34,6 +35,7 @@ __all__ = [
     "Connection",
     "ConnectionFactorySuite",
     "ConnectionPoolSuite",
+    "EventBusSuite",
     "Forger",
     "HealthCheckSuite",
     "JWTProviderSuite",

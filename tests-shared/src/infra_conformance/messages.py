@@ -55,6 +55,9 @@ class ConformanceMessages(ErrorMessages):
     TELLS_SECRET: Final[str] = "{secret!r} must not be told: {where}"
     TOOK: Final[str] = "it took {took:g} s, and must not take more than {most:g} s"
     ATTACK_RAISED: Final[str] = "verify of a token with {name} raised {kind}"
+    BUS_WRONG_TYPE: Final[str] = "handler {handler} asked for {asked}, and got a {got}"
+    BUS_FAILED: Final[str] = "publish: expected no failure, got: {text}"
+    BUS_NO_FAILURE: Final[str] = "publish: expected failures, got {value}"
     UNKNOWN_ID: Final[str] = "{suite} declares a known failure for {id}, which is no check of its suite"
     NO_ENGINE: Final[str] = (
         "{engine} is not to be had: set {variable}, or start it on port {port}, or put {binary} on the PATH"

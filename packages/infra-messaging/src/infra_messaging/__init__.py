@@ -1,5 +1,6 @@
 """Typed events inside of one process, and message brokers that lose nothing."""
 
+from infra_messaging.bus import EventBus
 from infra_messaging.messages import MessagingMessages
 
-__all__ = ["MessagingMessages"]
+__all__ = ["EventBus", "MessagingMessages"]

@@ -75,7 +75,7 @@ class HandlerFailure:
     handler: object
     """The handler, as it was subscribed; in what was pickled, its name."""
     error: Exception
-    """What it raised; a `HandlerTimeoutError` if its time was over."""
+    """What it raised; a `HandlerTimeoutError` or a `HandlerTimeoutError` or `HandlerCancelledError`."""
 
     @override
     def __reduce__(self) -> tuple[object, ...]:

@@ -39,7 +39,8 @@ class EventBusProtocol[TEvent](Protocol):
       nothing else.
     - **In order.** Handlers are called in the order in which they were subscribed, whatever type each asked for. Two
       subscriptions of one handler are two calls.
-    - **All of them.** A handler that fails stops no other, and each failure is told to who published.
+    - **All of them.** A handler that fails stops no other, and each failure is told to who published. One that ends in
+      `CancelledError` of itself has failed; what is no `Exception`, as `KeyboardInterrupt`, passes and ends it all.
     - **Snapshot.** An event goes to those who are subscribed when it is published. One who subscribes while it is
       handed round does not get it; one who unsubscribes before its turn does not get it any more.
 
@@ -71,7 +72,7 @@ class EventBusProtocol[TEvent](Protocol):
 
     async def publish(self, event: TEvent) -> Result[int, DispatchError]:
         """
-        Hand `event` to all who are subscribed to its type, and return how many these were, when the last has ended.
+        Hand `event` to all who are subscribed to its type, and return how many were called, when the last has ended.
 
         Returns an `Err` with:
             DispatchError: some failed; it tells which, and with what.
