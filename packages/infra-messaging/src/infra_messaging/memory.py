@@ -66,7 +66,9 @@ class InMemoryBroker[TMessage](Broker[TMessage]):
         clock: Clock | None = None,
     ) -> None:
         or_raise(require_range(or_raise(require_type(max_backlog, "max_backlog", int)), "max_backlog", min=1))
-        super().__init__(_Engine(max_backlog), AsTheyAre(), close_timeout=close_timeout, source=source, clock=clock)
+        super().__init__(
+            MemoryEngine(max_backlog), AsTheyAre(), close_timeout=close_timeout, source=source, clock=clock
+        )
 
 
 class _Part:
@@ -115,7 +117,7 @@ class _Group:
 
 
 class _Feed:
-    def __init__(self, engine: "_Engine", group: _Group, part: _Part) -> None:
+    def __init__(self, engine: "MemoryEngine", group: _Group, part: _Part) -> None:
         self._engine = engine
         self._group = group
         self._part = part
@@ -171,7 +173,7 @@ class _Feed:
 
 
 class _Letters:
-    def __init__(self, engine: "_Engine") -> None:
+    def __init__(self, engine: "MemoryEngine") -> None:
         self._engine = engine
         self._kept: dict[str, tuple[DeadLetter[bytes], _Group | None]] = {}
 
@@ -206,7 +208,9 @@ class _Letters:
         return bool(groups)
 
 
-class _Engine:
+class MemoryEngine:
+    """The engine of one broker, or of several, all in one event loop."""
+
     def __init__(self, max_backlog: int) -> None:
         self._max_backlog = max_backlog
         self._groups: list[_Group] = []
