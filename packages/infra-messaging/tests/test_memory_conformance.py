@@ -11,7 +11,7 @@ from infra_messaging import InMemoryBroker
 from infra_messaging._broker import Broker
 from infra_messaging._codecs import Codecs
 from infra_messaging._engine import Envelope
-from infra_messaging.memory import MemoryEngine
+from infra_messaging._memory import MemoryEngine
 from infra_protocols import Clock
 
 
