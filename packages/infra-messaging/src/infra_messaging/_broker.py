@@ -12,7 +12,7 @@ from infra_messaging._consumer import Consumer
 from infra_messaging._engine import Engine, Envelope
 from infra_messaging._handling import Handler, Handling
 from infra_messaging._letters import LetterQueue
-from infra_messaging._outgoing import Sealing, check_topic, require_group
+from infra_messaging._outgoing import Sealing, require_group
 from infra_messaging._requests import Requests
 from infra_messaging._waiting import carried_through, ended
 from infra_messaging.messages import MessagingMessages
@@ -37,6 +37,7 @@ from infra_protocols import (
 )
 from infra_result import Err, Result
 
+_KNOWN_TOPICS: Final = 10_000
 _LOG: Final = logging.getLogger("infra_messaging")
 
 
@@ -45,6 +46,9 @@ class _State(str, Enum):
     OPEN = "open"
     CLOSING = "closing"
     CLOSED = "closed"
+
+
+_OPEN: Final = _State.OPEN
 
 
 class Broker[TMessage]:
@@ -79,6 +83,7 @@ class Broker[TMessage]:
         self._seal = self._sealing.seal
         self._encode = encoding.encode
         self._letters: LetterQueue[TMessage] = LetterQueue(engine.letters, encoding, self._check_open)
+        self._topics: set[str] = set()
         self._requests = Requests(encoding, self._join)
         self._state = _State.NEW
         self._opening = asyncio.Lock()
@@ -91,7 +96,7 @@ class Broker[TMessage]:
         async with self._opening:
             if self._state is _State.NEW:
                 await self._engine.open()
-                self._state = _State.OPEN
+                self._state = _OPEN
         self._check_open()
 
     async def close(self, timeout: float | None = None) -> None:
@@ -139,9 +144,10 @@ class Broker[TMessage]:
         id: str | None = None,
     ) -> str:
         """See `MessageBroker.publish`."""
-        check_topic(topic)
+        if type(topic) is not str or topic not in self._topics:
+            self._learn(topic)
         envelope = self._seal(topic, self._encode(topic, message), key, headers, id)
-        if self._state is not _State.OPEN:
+        if self._state is not _OPEN:
             self._check_not_closed()
         await self._engine.publish(envelope)
         return envelope.id
@@ -177,7 +183,7 @@ class Broker[TMessage]:
         or_raise(require_range(timeout, "timeout", above=0))
         id, requests = self._sealing.new_id(), self._requests
         asking = {**(headers or {}), Header.REPLY_TO.value: requests.topic}
-        check_topic(topic)
+        self._learn(topic)
         envelope = self._seal(topic, self._encode(topic, message), key, asking, id)
         self._check_open()
         scope = asyncio.timeout(timeout)
@@ -218,7 +224,7 @@ class Broker[TMessage]:
         self._joining.add(joining)
         try:
             feeds = await self._engine.subscribe(pattern, group, config)
-            if self._state is not _State.OPEN:
+            if self._state is not _OPEN:
                 for feed in feeds:
                     await feed.close()
                 self._check_open()
@@ -245,7 +251,7 @@ class Broker[TMessage]:
 
     async def _close(self) -> None:
         async with self._opening:
-            was_open, self._state = self._state is _State.OPEN, _State.CLOSING
+            was_open, self._state = self._state is _OPEN, _State.CLOSING
         try:
             if was_open:
                 await self._drain()
@@ -271,8 +277,14 @@ class Broker[TMessage]:
             if not task.cancelled() and (error := task.exception()) is not None:
                 _LOG.warning(MessagingMessages.CLOSE_FAILED.format(call=what), exc_info=error)
 
+    def _learn(self, topic: str) -> None:
+        or_raise(require_topic(topic))
+        if len(self._topics) >= _KNOWN_TOPICS:
+            self._topics.clear()
+        self._topics.add(topic)
+
     def _check_open(self) -> None:
-        if self._state is not _State.OPEN:
+        if self._state is not _OPEN:
             raise self._refusal()
 
     def _check_not_closed(self) -> None:

@@ -84,8 +84,10 @@ class _Feed:
             try:
                 await sleeper
             except asyncio.CancelledError:
-                if sleeper.cancelled():
+                if sleeper in part.sleeping:
                     part.sleeping.remove(sleeper)
+                elif sleeper.cancelled():
+                    pass  # passed over
                 else:
                     part.woken -= 1
                     part.wake()  # somebody else's turn

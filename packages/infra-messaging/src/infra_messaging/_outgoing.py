@@ -18,7 +18,6 @@ from infra_protocols import (
     or_raise,
     require_headers,
     require_match,
-    require_topic,
 )
 from infra_result import Result
 
@@ -96,8 +95,8 @@ class Sealing:
         """
         if key is not None:
             or_raise(require_match(key, "key", _KEY))
-        correlation = correlation_id.get()
-        if headers is not None or delivery.get() is not None:
+        correlation = _correlation()
+        if headers is not None or _delivery() is not None:
             headers = _with_trace({} if headers is None else or_raise(require_headers(headers)))
             correlation = headers.get(Header.CORRELATION_ID, correlation)
         if correlation is not None and not _is_value(correlation):
@@ -137,17 +136,5 @@ def _is_value(correlation_id: str) -> bool:
     return require_headers({Header.CORRELATION_ID.value: correlation_id}).is_ok()
 
 
-def check_topic(topic: str) -> None:
-    """
-    Check that it is one, which takes less time than `require_topic` if it was checked lately.
-
-    Raises:
-        ValidationError: it is not.
-    """
-    if type(topic) is not str or not _is_topic(topic):
-        or_raise(require_topic(topic))
-
-
-@lru_cache(maxsize=4096)
-def _is_topic(topic: str) -> bool:
-    return require_topic(topic).is_ok()
+_correlation: Final = correlation_id.get
+_delivery: Final = delivery.get
