@@ -1,11 +1,13 @@
 """What is done with a message that a subscription has received."""
 
 from collections.abc import Awaitable, Callable
+from contextvars import Context
+from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 from infra_messaging._codecs import Encoding
 from infra_messaging._engine import Envelope, Received
-from infra_protocols import correlation_id, delivery
+from infra_protocols import Clock, SubscriptionConfig, correlation_id, delivery
 
 # Replies are for those who wait for them, and not for who listens to everything.
 REPLIES = "_reply."
@@ -39,6 +41,19 @@ class Handling(Protocol):
     async def buried(self, received: Received, error: Exception) -> None:
         """Hear that it has become a dead letter."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """What a subscription was made with."""
+
+    pattern: str
+    group: str | None
+    config: SubscriptionConfig
+    handling: Handling
+    clock: Clock
+    context: Context
+    """What its handlers run in copies of."""
 
 
 class Handler:
