@@ -18,7 +18,8 @@ class Thing:
 
 
 async def done(queue: "asyncio.Queue[Any]", count: int) -> list[Any]:
-    return [await asyncio.wait_for(queue.get(), 1000) for _ in range(count)]
+    async with asyncio.timeout(1000):
+        return [await queue.get() for _ in range(count)]
 
 
 async def test_a_message_is_the_very_object(clock: LoopClock) -> None:

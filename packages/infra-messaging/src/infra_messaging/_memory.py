@@ -1,7 +1,7 @@
 """The engine in memory: groups as queues of what nobody holds, in one event loop."""
 
 import asyncio
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Sequence
 from typing import Final
 from zlib import crc32
@@ -173,7 +173,7 @@ class MemoryEngine:
         self._max_backlog = max_backlog
         self._groups: list[_Group] = []
         self._routes: dict[str, list[_Group]] = {}
-        self._ids: dict[str, None] = {}
+        self._ids: OrderedDict[str, None] = OrderedDict()
         self._published = 0
         self.letters = _Letters(self)
 
@@ -243,7 +243,7 @@ class MemoryEngine:
     def _remember(self, id: str) -> None:
         self._ids[id] = None
         if len(self._ids) > _REMEMBERED_IDS:
-            del self._ids[next(iter(self._ids))]
+            self._ids.popitem(last=False)
 
 
 async def _give_turns(groups: list[_Group]) -> None:
