@@ -23,9 +23,13 @@ from infra_result import Result
 
 # What every engine can carry as it is: as the value of a header, and not empty.
 _ID: Final = re.compile(r"(?!\s)[^\x00-\x1f\x7f\ud800-\udfff]{1,200}(?<!\s)")
-_KEY: Final = re.compile(r"(?!\s)[^\x00-\x1f\x7f\ud800-\udfff]{1,1000}(?<!\s)")
+_TEXT: Final = re.compile(r"(?!\s)[^\x00-\x1f\x7f\ud800-\udfff]{1,1000}(?<!\s)")
 _TRACE: Final = (Header.TRACE_PARENT.value, Header.TRACE_STATE.value)
 _GROUP: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
+
+
+def require_source(source: object) -> Result[str, ValidationError]:
+    return require_match(source, "source", _TEXT)
 
 
 def require_group(group: object) -> Result[str, ValidationError]:
@@ -91,7 +95,7 @@ class Sealing:
             ValidationError: `key`, `headers` or `id` is malformed.
         """
         if key is not None:
-            or_raise(require_match(key, "key", _KEY))
+            or_raise(require_match(key, "key", _TEXT))
         correlation = _correlation()
         if headers is not None or _delivery() is not None:
             headers = _with_trace({} if headers is None else or_raise(require_headers(headers)))
