@@ -106,6 +106,17 @@ async def test_the_time_is_that_of_publishing_however_late_it_is_asked_for(clock
     assert heard.headers[0]["ce-time"] == sent_at.isoformat().replace("+00:00", "Z")
 
 
+async def test_brokers_that_were_made_before_their_process_was_forked_have_ids_of_their_own(clock: LoopClock) -> None:
+    ids: list[str] = []
+    made: Any = InMemoryBroker[str](clock=clock)
+    for _ in range(2):  # as a child has it: all is as it was when the broker was made
+        broker = InMemoryBroker[str](clock=clock)
+        broker.__dict__["_sealing"]._prefix = made._sealing._prefix
+        async with broker:
+            ids.append(await broker.publish(TOPIC, "one"))
+    assert len(set(ids)) == 2
+
+
 async def test_headers_are_as_they_were_when_they_were_given(clock: LoopClock) -> None:
     heard = Heard()
     given = {"tenant": "acme"}

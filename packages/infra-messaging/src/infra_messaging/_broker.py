@@ -99,6 +99,8 @@ class Broker[TMessage]:
             if self._state is _State.NEW:
                 await self._engine.open()
                 self._context = copy_context()
+                self._sealing.begin()
+                self._requests.begin()
                 self._state = _OPEN
         self._check_open()
 
@@ -184,6 +186,7 @@ class Broker[TMessage]:
     ) -> Result[TMessage, MessagingError]:
         """See `MessageBroker.request`."""
         or_raise(require_range(timeout, "timeout", above=0))
+        self._check_open()
         requests = self._requests
         asking = {
             **or_raise(require_headers({} if headers is None else headers)),
@@ -191,7 +194,6 @@ class Broker[TMessage]:
         }
         self._learn(topic)
         envelope = self._seal(topic, self._encode(topic, message), key, asking, None)
-        self._check_open()
         scope = asyncio.timeout(timeout)
         try:
             async with scope:

@@ -81,7 +81,11 @@ class Sealing:
         self._source = source
         self._clock = clock
         self._monotonic = clock.monotonic
-        # Random enough that no two brokers have ids in common; counting on from there costs less than a new one.
+        self.begin()
+
+    def begin(self) -> None:
+        """Have ids from now on that no other broker has, nor this one in another process that was forked off."""
+        # To count on from something random costs less than something random for each.
         self._prefix = f"{uuid4().hex}-"
         self._next = count(1).__next__
 
