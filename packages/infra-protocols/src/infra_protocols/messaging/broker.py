@@ -289,8 +289,8 @@ class MessageBroker[TMessage](Protocol):
         Args:
             topic: a topic, without wildcards.
             message: what handlers are given.
-            key: what the message is about, where order matters; see `SubscriptionConfig.partitions`. It is not empty, and
-                otherwise as the value of a header, of at most 1000 characters.
+            key: what the message is about, where order matters; see `SubscriptionConfig.partitions`. It is as the value
+                of a header, not empty, and of at most 1000 characters.
             headers: more to go with it; see `require_headers`. The broker's are `ce-id`, `ce-time`, `ce-specversion`.
             id: what identifies the message, for who may publish it twice; by default a new one. It is as a key, of at
                 most 200 characters. Some engines drop the second of two messages with one id, for a while.
