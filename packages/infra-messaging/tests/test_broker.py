@@ -133,13 +133,13 @@ async def test_the_correlation_id_goes_along_and_is_no_other_message_s(clock: Lo
     async with opened(clock) as broker:
         correlation_id.set("who subscribes")
         await broker.subscribe(TOPIC, heard)
-        for current in ("a", None, "b"):
+        for current in (None, "a", None, "b"):
             correlation_id.set(current)
             await broker.publish(TOPIC, "one")
         await broker.publish(TOPIC, "one", headers={Header.CORRELATION_ID.value: "given"})
         await asyncio.sleep(1)
-    assert heard.correlations == ["a", None, "b", "given"]
-    assert [each.get("correlation-id") for each in heard.headers] == ["a", None, "b", "given"]
+    assert heard.correlations == [None, "a", None, "b", "given"]
+    assert [each.get("correlation-id") for each in heard.headers] == [None, "a", None, "b", "given"]
 
 
 async def test_a_correlation_id_that_no_header_can_hold_is_refused(clock: LoopClock) -> None:
@@ -181,12 +181,13 @@ async def test_what_a_handler_leaves_in_the_context_of_its_subscription_others_d
 
     async with opened(clock) as broker:
         mark.set("subscribed")
-        await broker.subscribe(TOPIC, leave, group="a")
+        await broker.subscribe(TOPIC, leave, group="a", partitions=2)
         await broker.subscribe(TOPIC, leave, group="b")
-        await broker.publish(TOPIC, "one")
+        for key in ("a", "d"):  # in two partitions
+            await broker.publish(TOPIC, "one", key=key)
         await asyncio.sleep(1)
         assert mark.get() == "subscribed"
-    assert seen == ["subscribed", "subscribed"]
+    assert sorted(seen) == ["left", "subscribed", "subscribed", "subscribed"]
 
 
 async def test_replies_are_for_who_asked_and_not_for_who_hears_everything(clock: LoopClock) -> None:
