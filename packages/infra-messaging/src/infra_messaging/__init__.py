@@ -4,3 +4,7 @@ from infra_messaging.bus import EventBus
 from infra_messaging.messages import MessagingMessages
 
 __all__ = ["EventBus", "MessagingMessages"]
+from infra_messaging.memory import InMemoryBroker
+from infra_messaging.messages import MessagingMessages
+
+__all__ = ["InMemoryBroker", "MessagingMessages"]

@@ -9,34 +9,64 @@ Every method raises `BrokerUnavailableError` when the server does not answer in 
 answers that it will not; an engine connects again by itself, and finds its groups again when it has.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Mapping, Sequence
 from typing import Any, Protocol
 
-from infra_protocols import DeadLetter, SubscriptionConfig
+from infra_protocols import DeadLetter, Header, SubscriptionConfig
 
 
-@dataclass(slots=True)
 class Envelope:
     """A message on its way, as an engine has it."""
 
-    id: str
-    topic: str
-    key: str | None
-    headers: Mapping[str, str]
-    """All of them: those of the caller, and those that the broker adds."""
-    data: bytes
+    __slots__ = ("_headers", "correlation_id", "data", "id", "key", "named", "topic")
+
+    def __init__(
+        self, id: str, topic: str, key: str | None, headers: Mapping[str, str], data: bytes, *, named: bool = False
+    ) -> None:
+        self.id = id
+        self.topic = topic
+        self.key = key
+        self.correlation_id = headers.get(Header.CORRELATION_ID)
+        self._headers: Mapping[str, str] | None = headers
+        self.data = data
+        self.named = named
+        """Whether the caller gave the id, so that the same may come twice."""
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """All of them: those of the caller, and those that the broker adds."""
+        return self._headers or {}
 
 
-@dataclass(slots=True)
 class Received:
-    """An envelope that was handed out and is not settled."""
+    """An envelope that was handed out and is not settled; handlers see it as their `Delivery`."""
 
-    envelope: Envelope
-    attempt: int
-    """Which delivery to the group this is, as the engine counts; the broker counts on when it tries again in place."""
-    token: Any = field(repr=False)
-    """What the engine knows it by."""
+    __slots__ = ("attempt", "envelope", "group", "token")
+
+    def __init__(self, envelope: Envelope, attempt: int, token: Any) -> None:
+        self.envelope = envelope
+        self.attempt = attempt
+        """Which delivery to the group this is, as the engine counts; the broker counts on when it tries again."""
+        self.token = token
+        """What the engine knows it by."""
+        self.group: str | None = None
+        """For handlers; the broker sets it."""
+
+    @property
+    def id(self) -> str:
+        return self.envelope.id
+
+    @property
+    def topic(self) -> str:
+        return self.envelope.topic
+
+    @property
+    def key(self) -> str | None:
+        return self.envelope.key
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        return self.envelope.headers
 
 
 class Feed(Protocol):
@@ -111,16 +141,18 @@ class Engine(Protocol):
         ...
 
     async def open(self) -> None:
-        """Connect, and make what has to be there."""
+        """Connect, and make what has to be there; what fails or is cancelled leaves nothing, and may be tried again."""
         ...
 
     async def close(self) -> None:
         """End all that runs; all feeds are closed already. A client that was handed in is its owner's to close."""
         ...
 
-    async def publish(self, envelope: Envelope) -> None:
+    def publish(self, envelope: Envelope) -> Awaitable[None] | None:
         """
-        Have the envelope stored for every group whose pattern stands for its topic; it is when this returns.
+        Have the envelope stored for every group whose pattern stands for its topic; it is when this has been awaited.
+
+        It returns `None` if there is nothing to wait for: an engine that has no server spares each message that.
 
         Raises:
             BacklogFullError: too much waits for a group.
