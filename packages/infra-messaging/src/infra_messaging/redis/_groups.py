@@ -1,6 +1,6 @@
 """The groups that there are, as Redis knew them at some moment, and where the messages on a topic go."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Sequence
 from typing import Final, Self
 from uuid import uuid4
 from zlib import crc32
@@ -71,7 +71,8 @@ class Route:
 class Groups:
     """All groups of one moment; `epoch` and `version` tell it from others."""
 
-    def __init__(self, names: Names, fields: Mapping[bytes, bytes]) -> None:
+    def __init__(self, names: Names, reply: Sequence[bytes]) -> None:
+        fields = dict(zip(reply[::2], reply[1::2], strict=True))
         self.epoch: bytes = fields.get(_EPOCH, b"")
         self.version: bytes = fields.get(_VERSION, b"")
         self.all: dict[bytes, Group] = {

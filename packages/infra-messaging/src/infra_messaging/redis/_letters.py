@@ -25,11 +25,13 @@ class RedisLetters:
 
     async def bury(self, group: Group, stream: bytes, entry: bytes, letter: DeadLetter[bytes]) -> None:
         """Keep the letter and settle the message, in one step."""
-        arguments = (text_bytes(letter.id), _written(letter, group.id), entry)
+        arguments = (text_bytes(letter.id), _written(letter, bytes_text(group.id)), entry)
         await self._line.ask("broker.bury", run(BURY, [*self._keys, stream], *arguments))
 
     async def put(self, letter: DeadLetter[bytes]) -> None:
-        arguments = (text_bytes(letter.id), _written(letter, None))
+        found = await self._find("dead_letters.put", letter.id)
+        group_id = found["group_id"] if found is not None and found["group"] == letter.group else None
+        arguments = (text_bytes(letter.id), _written(letter, group_id))
         await self._line.ask("dead_letters.put", run(PUT, self._keys, *arguments))
 
     async def get(self, id: str) -> DeadLetter[bytes] | None:
@@ -55,7 +57,7 @@ class RedisLetters:
         if found is None:
             return False
         reply = await self._line.ask("dead_letters.replay", run(GROUPS, [self._names.groups]))
-        groups = Groups(self._names, dict(zip(reply[::2], reply[1::2], strict=True)))
+        groups = Groups(self._names, reply)
         data = letter.data if letter.data is not None else b""
         fields = fields_of(letter.message_id, letter.topic, letter.key, letter.headers, data)
         for group in _addressed(found["group_id"], letter, groups):
@@ -79,7 +81,7 @@ def _addressed(group_id: str | None, letter: DeadLetter[bytes], groups: Groups) 
     return [group for group in named if topic_matches(group.pattern, letter.topic)]
 
 
-def _written(letter: DeadLetter[bytes], group_id: bytes | None) -> bytes:
+def _written(letter: DeadLetter[bytes], group_id: str | None) -> bytes:
     fields: dict[str, Any] = {
         "id": letter.id,
         "message_id": letter.message_id,
@@ -93,7 +95,7 @@ def _written(letter: DeadLetter[bytes], group_id: bytes | None) -> bytes:
         "first_failed_at": letter.first_failed_at.isoformat(),
         "last_failed_at": letter.last_failed_at.isoformat(),
         "data": None if letter.data is None else b64encode(letter.data).decode(),
-        "group_id": None if group_id is None else bytes_text(group_id),
+        "group_id": group_id,
     }
     return json.dumps(fields).encode()
 

@@ -4,7 +4,7 @@ from uuid import uuid4
 
 from infra_messaging.redis._groups import Group
 from infra_messaging.redis._line import Line, run
-from infra_messaging.redis._names import Names, bytes_text
+from infra_messaging.redis._names import Names
 from infra_messaging.redis._scripts import FORGET, JOIN
 from infra_protocols import ErrorMessages, ValidationError
 
@@ -65,11 +65,3 @@ async def forget(group: Group, names: Names, line: Line) -> None:
         if others is None:
             return
         group = Group(names, group.id, int(others) or None)
-
-
-def fields_of(reply: list[bytes]) -> dict[bytes, bytes]:
-    """Return the fields of a hash that a script has returned."""
-    return dict(zip(reply[::2], reply[1::2], strict=True))
-
-
-__all__ = ["Membership", "bytes_text", "fields_of", "forget"]

@@ -82,7 +82,7 @@ class Publisher:
         (reply,) = await self._line.exchange([run(GROUPS, [self._names.groups])])
         if isinstance(reply, Exception):
             raise reply
-        return Groups(self._names, dict(zip(reply[::2], reply[1::2], strict=True)))
+        return Groups(self._names, reply)
 
     def _command(self, groups: Groups, these: _Run, envelopes: Sequence[Envelope]) -> Command:
         route = these.route
