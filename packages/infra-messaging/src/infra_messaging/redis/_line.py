@@ -71,17 +71,17 @@ class Line:
 
         It raises what redis-py raises. `wait` is for how many seconds Redis may take its time.
         """
-        limit = self._timeout + wait
-        async with asyncio.timeout(limit):
-            replies = await self._link.exchange(commands, limit)
-            unknown = [at for at, reply in enumerate(replies) if isinstance(reply, exceptions.NoScriptError)]
+        async with asyncio.timeout(self._timeout + wait):
+            replies = await self._link.exchange(commands)
+            failed = [at for at, reply in enumerate(replies) if isinstance(reply, Exception)]
+            unknown = [at for at in failed if isinstance(replies[at], exceptions.NoScriptError)]
             if unknown:
-                again = await self._link.exchange([_in_full(commands[at]) for at in unknown], limit)
+                again = await self._link.exchange([_in_full(commands[at]) for at in unknown])
                 for at, reply in zip(unknown, again, strict=True):
                     replies[at] = reply
-        for reply in replies:
-            if isinstance(reply, AWAY):
-                raise reply  # none of it can be relied on
+        for at in failed:
+            if isinstance(replies[at], AWAY):
+                raise replies[at]  # none of it can be relied on
         return replies
 
     @property

@@ -1,12 +1,12 @@
 """How commands get to Redis: over one connection, in order, or by the client of a Cluster."""
 
 from collections.abc import Callable, Sequence
+from math import inf
 from typing import Any, Final, Protocol, cast
 
 import hiredis
 from redis.asyncio import Redis
 from redis.asyncio.cluster import RedisCluster
-from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import ResponseError
 
 type Client = Redis | RedisCluster
@@ -18,7 +18,7 @@ _pack: Final[Callable[[Command], bytes]] = cast("Any", hiredis).pack_command
 class Link(Protocol):
     """A way to Redis."""
 
-    async def exchange(self, commands: Sequence[Command], timeout: float) -> list[Any]:
+    async def exchange(self, commands: Sequence[Command]) -> list[Any]:
         """Send `commands` in one round trip and return what each was answered, a `ResponseError` where refused."""
         ...
 
@@ -44,20 +44,20 @@ class Connection:
         self._connection: Any = None
         self.number: int | None = None
 
-    async def exchange(self, commands: Sequence[Command], timeout: float) -> list[Any]:
-        """Send `commands` and read their replies, each within `timeout` seconds."""
+    async def exchange(self, commands: Sequence[Command]) -> list[Any]:
+        """Send `commands` over the connection, which is made where there is none."""
         connection = self._connection
         if connection is None:
             connection = self._connection = await self._pool.get_connection()
-        elif connection.is_connected and await _has_ended(connection):
+        elif connection.is_connected and _has_ended(connection):
             await connection.disconnect(nowait=True)
         try:
             if not connection.is_connected:
                 await connection.connect()  # which asks Sentinel; left to `send_packed_command`, redis-py does not
                 self.number = None
             if self.number is None:
-                (self.number,) = await _exchange(connection, [("CLIENT", "ID")], timeout)
-            return await _exchange(connection, commands, timeout)
+                (self.number,) = await _exchange(connection, [("CLIENT", "ID")])
+            return await _exchange(connection, commands)
         except BaseException:
             await connection.disconnect(nowait=True)
             raise
@@ -69,26 +69,22 @@ class Connection:
             await self._pool.release(connection)
 
 
-async def _exchange(connection: Any, commands: Sequence[Command], timeout: float) -> list[Any]:
+async def _exchange(connection: Any, commands: Sequence[Command]) -> list[Any]:
     await connection.send_packed_command([_pack(command) for command in commands])
     replies: list[Any] = []
     for _ in commands:
         try:
-            replies.append(await connection.read_response(timeout=timeout))
+            replies.append(await connection.read_response(timeout=inf))
         except ResponseError as refused:
             replies.append(refused)
     return replies
 
 
-async def _has_ended(connection: Any) -> bool:
-    # Nothing was asked, so what can be read can only be its end: the server has gone, and perhaps come back.
-    if connection._writer.transport.is_closing():
-        return True
-    can_read = getattr(connection, "can_read", None) or connection.can_read_destructive  # so called before redis-py 8
-    try:
-        return bool(await can_read())
-    except (RedisConnectionError, OSError):
-        return True
+def _has_ended(connection: Any) -> bool:
+    # The server may have gone, and perhaps come back, while nobody looked. After a reset there is nothing to read, and
+    # redis-py takes the connection for a good one.
+    reader = connection._reader
+    return connection._writer.transport.is_closing() or reader.at_eof() or reader.exception() is not None
 
 
 class Cluster:
@@ -99,7 +95,7 @@ class Cluster:
     def __init__(self, client: RedisCluster) -> None:
         self._client: Any = client
 
-    async def exchange(self, commands: Sequence[Command], timeout: float) -> list[Any]:
+    async def exchange(self, commands: Sequence[Command]) -> list[Any]:
         """Send `commands`, which are all for one slot."""
         if len(commands) == 1:
             try:

@@ -56,26 +56,28 @@ class Publisher:
     async def _send(self, envelopes: Sequence[Envelope]) -> Sequence[Group | Exception | None]:
         answers: list[Group | Exception | None] = [None] * len(envelopes)
         ahead = range(len(envelopes))
-        async with asyncio.timeout(self._timeout):
-            while ahead:
-                groups = self._groups
-                if groups is None:
-                    groups = self._groups = await self._known()
-                runs = list(_runs(groups, envelopes, ahead))
-                replies = await self._line.exchange([self._command(groups, each, envelopes) for each in runs])
-                stale: list[int] = []
-                for each, reply in zip(runs, replies, strict=True):
-                    if reply == _STALE:
-                        stale += each.at  # and so are all that follow: their order stays
-                    elif isinstance(reply, Exception):
-                        for at in each.at:
-                            answers[at] = reply
-                    elif reply != 1:
-                        for number, group in zip(reply[::2], reply[1::2], strict=True):
-                            answers[each.at[number - 1]] = each.route.groups[group - 1]
-                if stale:
-                    self._groups = None
-                ahead = stale
+        late = asyncio.get_running_loop().time() + self._timeout
+        while ahead:
+            groups = self._groups
+            if groups is None:
+                groups = self._groups = await self._known()
+            runs = list(_runs(groups, envelopes, ahead))
+            replies = await self._line.exchange([self._command(groups, each, envelopes) for each in runs])
+            stale: list[int] = []
+            for each, reply in zip(runs, replies, strict=True):
+                if reply == _STALE:
+                    stale += each.at  # and so are all that follow: their order stays
+                elif isinstance(reply, Exception):
+                    for at in each.at:
+                        answers[at] = reply
+                elif reply != 1:
+                    for number, group in zip(reply[::2], reply[1::2], strict=True):
+                        answers[each.at[number - 1]] = each.route.groups[group - 1]
+            if stale:
+                self._groups = None
+                if asyncio.get_running_loop().time() > late:
+                    raise TimeoutError
+            ahead = stale
         return answers
 
     async def _known(self) -> Groups:
