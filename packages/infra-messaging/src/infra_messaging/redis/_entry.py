@@ -43,13 +43,22 @@ class Stored(Envelope):
 
 def received(entry: bytes, fields: Sequence[bytes], attempt: int) -> Received:
     """Return what `fields_of` has written, with the id of its entry as its token."""
-    _, id, _, topic, _, key, _, lines, _, data = fields
-    return Received(Stored(id, topic, key, lines, data), attempt, entry)
+    try:
+        _, id, _, topic, _, key, _, lines, _, data = fields
+        return Received(Stored(id, topic, key, lines, data), attempt, entry)
+    except ValueError:
+        # Somebody else has written it. What nobody can decode becomes a dead letter.
+        return Received(Stored(entry, b"unreadable", b"", b"", b"\n".join(fields)), attempt, entry)
 
 
 def read(reply: Any) -> list[Received]:
     """Return what the reply of `XREADGROUP` has brought, for one stream."""
     if not reply:
         return []
-    ((_, entries),) = reply.items() if isinstance(reply, dict) else reply
-    return [received(entry, fields, 1) for entry, fields in entries]
+    ((_, entries),) = reply.items() if hasattr(reply, "items") else reply
+    return [received(entry, _flat(fields), 1) for entry, fields in entries]
+
+
+def _flat(fields: Any) -> Any:
+    # The client of a Cluster makes a dict of them.
+    return [each for field in fields.items() for each in field] if hasattr(fields, "items") else fields

@@ -72,15 +72,17 @@ class _Feed:
         await self._letters.bury(self._membership.group, self._stream, received.token, letter)
 
     async def close(self) -> None:
-        try:
-            await self._own.close()
-            number = self._own.number
-            if number is not None:
-                # A read that was cut off may still wait there, and would take what nobody hears of.
-                await self._line.ask("broker.unsubscribe", ("CLIENT", "UNBLOCK", number))
-            await self._line.ask("broker.unsubscribe", run(LEAVE, self._keys, self._member))
-        finally:
-            await self._membership.leave()
+        await self._own.close()
+        asked = [self._membership.leave() if self._membership.group.is_own else self._leave()]
+        if self._own.number is not None:
+            # A read that was cut off may still wait there, and would take what nobody hears of.
+            asked.insert(0, self._line.ask("broker.unsubscribe", ("CLIENT", "UNBLOCK", self._own.number)))
+        for outcome in await asyncio.gather(*asked, return_exceptions=True):
+            if isinstance(outcome, BaseException):
+                raise outcome
+
+    async def _leave(self) -> None:
+        await self._line.ask("broker.unsubscribe", run(LEAVE, self._keys, self._member))
 
     async def _wait(self, command: Command) -> Any:
         """Send a command that Redis answers when there is something, or in a while."""
@@ -143,7 +145,7 @@ class PartitionFeed(_Feed):
         self._behind, last, entries = reply
         found = [received(*each) for each in entries if each[0] not in self._held]
         self._held.update(each.token for each in found)
-        if not entries:
+        if not entries and not self._behind:
             await self._wait(("XREAD", "COUNT", 1, "BLOCK", self._block, "STREAMS", self._stream, last))
         return found
 

@@ -5,7 +5,7 @@ from typing import Final, Self
 from uuid import uuid4
 from zlib import crc32
 
-from infra_messaging.redis._names import Names, bytes_text, text_bytes
+from infra_messaging.redis._names import Names
 from infra_protocols import topic_matches
 from infra_protocols.messaging.broker import SLOTS
 
@@ -27,17 +27,17 @@ class Group:
         self.id = id
         self.partitions = partitions
         self.is_own: bool = b":" not in id
-        pattern, _, name = id.partition(b"#" if self.is_own else b":")
-        self.pattern: str = pattern.decode()
-        self.name: str | None = None if self.is_own else bytes_text(name)
+        pattern, _, name = id.decode().partition("#" if self.is_own else ":")
+        self.pattern: str = pattern
+        self.name: str | None = None if self.is_own else name
         self.streams: tuple[bytes, ...] = tuple(names.stream(id, at) for at in range(partitions or 1))
         self.owners: tuple[bytes, ...] = tuple(names.owner(id, at) for at in range(partitions or 0))
 
     @classmethod
     def of(cls, names: Names, pattern: str, name: str | None, partitions: int | None) -> Self:
         """Return a group; without a name, one that nobody else has."""
-        id = f"{pattern}#{uuid4().hex}".encode() if name is None else pattern.encode() + b":" + text_bytes(name)
-        return cls(names, id, partitions)
+        id = f"{pattern}#{uuid4().hex}" if name is None else f"{pattern}:{name}"
+        return cls(names, id.encode(), partitions)
 
     @property
     def count(self) -> int:

@@ -8,7 +8,7 @@ from typing import Any, Final
 from infra_messaging.redis._entry import fields_of
 from infra_messaging.redis._groups import Group, Groups
 from infra_messaging.redis._line import Line, run
-from infra_messaging.redis._names import Names, bytes_text, text_bytes
+from infra_messaging.redis._names import Names, text_bytes
 from infra_messaging.redis._scripts import BURY, GROUPS, OLDEST, PUT, REMOVE, REPLAY
 from infra_protocols import DeadLetter, topic_matches
 
@@ -25,7 +25,7 @@ class RedisLetters:
 
     async def bury(self, group: Group, stream: bytes, entry: bytes, letter: DeadLetter[bytes]) -> None:
         """Keep the letter and settle the message, in one step."""
-        arguments = (text_bytes(letter.id), _written(letter, bytes_text(group.id)), entry)
+        arguments = (text_bytes(letter.id), _written(letter, group.id.decode()), entry)
         await self._line.ask("broker.bury", run(BURY, [*self._keys, stream], *arguments))
 
     async def put(self, letter: DeadLetter[bytes]) -> None:
@@ -75,7 +75,7 @@ class RedisLetters:
 def _addressed(group_id: str | None, letter: DeadLetter[bytes], groups: Groups) -> list[Group]:
     """Return the group whose letter it is; of one that was put here by hand, those that it may be from."""
     if group_id is not None:
-        group = groups.all.get(text_bytes(group_id))
+        group = groups.all.get(group_id.encode())
         return [] if group is None else [group]
     named = [group for group in groups.all.values() if group.name is not None and group.name == letter.group]
     return [group for group in named if topic_matches(group.pattern, letter.topic)]

@@ -39,7 +39,7 @@ def told(error: Exception, operation: str) -> MessagingError:
     return BrokerRefusedError(ErrorMessages.MESSAGING_REFUSED.format(reason=reason), operation=operation)
 
 
-def is_gone(error: Exception) -> bool:
+def is_gone(error: BaseException | None) -> bool:
     """Say whether Redis has refused because there is no such stream, or no such group of it."""
     return isinstance(error, exceptions.ResponseError) and str(error).startswith(("NOGROUP", "UNBLOCKED"))
 

@@ -51,10 +51,9 @@ class Membership:
         return not self._left and await self.join()
 
     async def leave(self) -> None:
-        """Have the group forgotten, if it is the subscription's own."""
+        """Have the group forgotten, which is the subscription's own."""
         self._left = True
-        if self.group.is_own:
-            await forget(self.group, self._names, self._line)
+        await forget(self.group, self._names, self._line)
 
 
 async def forget(group: Group, names: Names, line: Line) -> None:

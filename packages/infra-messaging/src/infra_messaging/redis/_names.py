@@ -53,8 +53,3 @@ def _quote(each: str) -> str:
 def text_bytes(text: str) -> bytes:
     """Return any text as bytes, lone surrogates too."""
     return text.encode("utf-8", "surrogatepass")
-
-
-def bytes_text(data: bytes) -> str:
-    """Return the text that `text_bytes` has written."""
-    return data.decode("utf-8", "surrogatepass")

@@ -1,4 +1,4 @@
-"""Publishing: what is published in one turn of the event loop travels together, to the groups there are at that moment."""
+"""Publishing: what is published in one turn of the event loop travels together, to the groups that there are then."""
 
 import asyncio
 from collections.abc import Iterator, Sequence

@@ -9,8 +9,8 @@ The hash of groups has the partitions of each group under its id, 0 if it has no
 counts the changes, so that who publishes knows whether the groups it knows are all there are; `epoch` is another one
 when Redis has lost the hash and it began anew.
 
-A script that may add something is refused as a whole when Redis is full, before it begins; those that only take away
-are marked `allow-oom`.
+A script that adds messages or letters is refused as a whole when Redis is full, before it begins; all that it takes to
+have messages handled, and so to make room, is marked `allow-oom`.
 """
 
 from hashlib import sha1
@@ -109,7 +109,7 @@ return redis.call('HGETALL', KEYS[1])
 )
 
 JOIN: Final = Script(
-    _ADDS,
+    _TAKES,
     """
 -- Keys: the hash of groups; the streams. Arguments: the id of the group; its partitions; the epoch if there is none;
 -- in which epoch the group was there, '' if it is new to who asks; milliseconds that it lasts, 0: for ever.
@@ -174,15 +174,18 @@ if #ids > 0 then
     found[#found + 1] = {entry[1], entry[2], attempts[entry[1]]}
   end
 end
-local cursor = ARGV[4]
-if #found < most then
-  local left = redis.call('XAUTOCLAIM', key, 'g', ARGV[1], ARGV[3], cursor, 'COUNT', most - #found)
-  cursor = left[1]
+-- As far as a thousand entries or so, of which most are in good hands.
+local cursor, steps = ARGV[4], 0
+repeat
+  local room = most - #found
+  if room == 0 then break end
+  local left = redis.call('XAUTOCLAIM', key, 'g', ARGV[1], ARGV[3], cursor, 'COUNT', room)
+  cursor, steps = left[1], steps + 10 * room
   for _, entry in ipairs(left[2]) do
     local pending = redis.call('XPENDING', key, 'g', entry[1], entry[1], 1)[1]
     found[#found + 1] = {entry[1], entry[2], pending[4]}
   end
-end
+until cursor == '0-0' or steps > 1000
 return {cursor, found}
 """,
 )
@@ -195,6 +198,7 @@ HOLD: Final = Script(
 -- 0: another has it. Else behind which entry to look the next time, the last entry of the stream, and entries with
 -- their attempts.
 local key, owner = KEYS[1], redis.call('GET', KEYS[2])
+if redis.call('EXISTS', key) == 0 then return redis.error_reply('NOGROUP it is gone') end
 if owner and owner ~= ARGV[1] then return 0 end
 if ARGV[5] ~= '0' then redis.call('PEXPIRE', key, ARGV[5]) end
 local behind = ARGV[4]
