@@ -3,12 +3,11 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
-from infra_messaging._delivered import Delivered
-from infra_messaging._engine import Feed
-from infra_messaging._handling import Handling
+from infra_messaging._engine import Feed, Received
+from infra_messaging._handling import Member
 from infra_messaging._lane import Lane
-from infra_messaging._waiting import carried_through, ended
-from infra_protocols import Clock, SubscriptionConfig, delivery
+from infra_messaging._waiting import carried_through, ended, limit
+from infra_protocols import delivery
 
 
 class Consumer:
@@ -16,21 +15,17 @@ class Consumer:
 
     def __init__(
         self,
-        pattern: str,
-        group: str | None,
-        config: SubscriptionConfig,
+        member: Member,
         feeds: Sequence[Feed],
-        handling: Handling,
-        clock: Clock,
         close_timeout: float,
         forget: Callable[[str, str], Awaitable[None]],
         gone: Callable[["Consumer"], None],
     ) -> None:
-        self.pattern = pattern
-        self.group = group
-        self._lease = config.lease
+        self.pattern = member.pattern
+        self.group = member.group
+        self._lease = member.config.lease
         self._hurry = asyncio.Event()
-        self._lanes = [Lane(feed, handling, config, pattern, group, clock, self._hurry) for feed in feeds]
+        self._lanes = [Lane(feed, member, self._hurry) for feed in feeds]
         self._close_timeout = close_timeout
         self._forget_group = forget
         self._gone = gone
@@ -47,18 +42,14 @@ class Consumer:
     async def unsubscribe(self, *, forget: bool = False) -> None:
         self._forget |= forget
         ending = self.end()
-        if self.is_inside():
-            return
-        timer = asyncio.get_running_loop().call_later(self._close_timeout, self.hurry)
-        try:
+        limit(ending, self._close_timeout, self.hurry)
+        if not self.is_inside():
             await carried_through(ending, self.hurry)
-        finally:
-            timer.cancel()
 
     def is_inside(self) -> bool:
         """Say whether this is called, at some remove, by a handler of this subscription."""
         current = delivery.get()
-        return isinstance(current, Delivered) and any(lane.handles(current.received) for lane in self._lanes)
+        return isinstance(current, Received) and any(lane.handles(current) for lane in self._lanes)
 
     def hurry(self) -> None:
         self._hurry.set()

@@ -82,6 +82,7 @@ class MemorySubscription(Member):
     async def run(self) -> None:
         while True:
             self.wake.clear()
+            self.fetch()
             while (item := self.next()) is not None:
                 self.start(item)
             await self.pause()
@@ -104,23 +105,30 @@ class MemorySubscription(Member):
         """How many handlers may run at once."""
         return self.config.partitions or self.config.concurrency
 
-    def next(self) -> Item | None:
-        """Return the next item to handle; it is held from now on."""
-        if len(self.running) >= self.most():
-            return None
-        for item in self.held:
-            if item not in self.running and item.due <= self.now():
-                return item
-        if len(self.held) >= self.config.prefetch:
-            return None
-        blocked: set[int] = set()
+    def fetch(self) -> None:
+        """Hold what is free, as much as may be held."""
         for item in self.members.items.values():
-            if item.partition is not None:
-                if item.partition in blocked or not self.owns(item.partition):
-                    continue
-                blocked.add(item.partition)
+            if not self.has_room():
+                return
+            if item.partition is not None and not self.owns(item.partition):
+                continue
             if item.holder is not self and self.hub.is_free(item):
                 self.hold(item)
+
+    def has_room(self) -> bool:
+        return len(self.held) < self.config.prefetch
+
+    def next(self) -> Item | None:
+        """Return the next of the held items to handle."""
+        if len(self.running) >= self.most():
+            return None
+        busy: set[int] = set()
+        for item in self.held:
+            if item.partition is not None:
+                if item.partition in busy:
+                    continue
+                busy.add(item.partition)
+            if item not in self.running and item.due <= self.now():
                 return item
         return None
 
@@ -133,7 +141,7 @@ class MemorySubscription(Member):
 
     def hold(self, item: Item) -> None:
         item.holder = self
-        item.taken = self.now()
+        item.taken, item.due = self.now(), 0.0
         self.held.append(item)
 
     def drop(self, item: Item) -> None:
