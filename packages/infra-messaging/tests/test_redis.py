@@ -118,21 +118,22 @@ async def test_what_is_settled_leaves_nothing(redises: Redises) -> None:
 
 
 async def test_a_group_that_is_forgotten_leaves_nothing(redises: Redises) -> None:
-    broker = await redises.broker()
-    await broker.subscribe("orders.*", hang, group="shipping", partitions=3)
+    broker, other = await redises.broker(), await redises.broker()
+    parts = SubscriptionConfig(partitions=3)
+    feeds = await cast("Any", broker)._engine.subscribe("orders.*", "shipping", parts)
+    feeds += await cast("Any", broker)._engine.subscribe("orders.*", "billing", SubscriptionConfig())
     await broker.publish("orders.new", "1")
-    other = await redises.broker()
+    assert sorted([len(await feed.receive(1)) for feed in feeds]) == [0, 0, 1, 1]
     await (await other.subscribe("orders.*", ignore, group="shipping", partitions=3)).unsubscribe(forget=True)
+    await (await other.subscribe("orders.*", ignore, group="billing")).unsubscribe(forget=True)
     assert await redises.named() == {"g"}
     assert set(await redises.client.hkeys(f"{redises.prefix}g")) == {b"epoch", b"version"}
     # A member that is left gets nothing more, and does not bring the group back.
-    (member,) = cast("Any", broker)._consumers
-    feeds = [lane._feed for lane in member._lanes]
-    for _ in range(3):
-        await broker.publish("orders.new", "2")
-        assert [await feed.receive(1) for feed in feeds] == [()] * 3
-        assert await redises.named() == {"g"}
-    await broker.close(0)
+    await broker.publish("orders.new", "2")
+    assert [await feed.receive(1) for feed in feeds] == [()] * 4
+    for feed in feeds:
+        await feed.close()
+    assert await redises.named() == {"g"}
 
 
 async def test_a_group_made_by_another_process_misses_nothing(redises: Redises) -> None:

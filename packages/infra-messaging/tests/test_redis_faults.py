@@ -328,14 +328,15 @@ async def test_close_during_a_partition_ends_and_the_messages_go_to_another(
     server: RedisServer, proxy: Proxy, stack: AsyncExitStack, namespace: str
 ) -> None:
     cut_off, other = await broker_at(by(proxy), namespace, stack), await broker_at(server.url, namespace, stack)
+    handling = asyncio.Event()
 
     async def hang(_: str) -> None:
+        handling.set()
         await asyncio.Event().wait()
 
     await cut_off.subscribe("orders.*", hang, group="shipping", lease=1.0)
     await other.publish("orders.new", "1")
-    waiting = cast("Any", cut_off)._consumers
-    await until(lambda: any(lane.holds() for each in waiting for lane in each._lanes))
+    await handling.wait()
     proxy.blackhole()
     began = time.monotonic()
     await cut_off.close(0.1)
