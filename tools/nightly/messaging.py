@@ -237,10 +237,10 @@ class Soak:
         # The next of a key is published when the one before it is accepted.
         step = KEYS // PUBLISHERS
         for first in range(publisher * step, self._count, KEYS):
-            ahead = list[int](range(first, min(first + step, self._count)))
+            ahead: list[int] = [*range(first, min(first + step, self._count))]
             while ahead:
-                outcomes = await asyncio.gather(*map(self._try, ahead))
-                ahead = [number for number, accepted in zip(ahead, outcomes, strict=True) if not accepted]
+                outcomes = await asyncio.gather(*[self._try(each) for each in ahead])
+                ahead = [each for each, accepted in zip(ahead, outcomes, strict=True) if not accepted]
                 if ahead:
                     await asyncio.sleep(0.02)
             self._published += min(step, self._count - first)
