@@ -53,7 +53,7 @@ class Connection:
             await connection.disconnect(nowait=True)
         try:
             if not connection.is_connected:
-                await connection.connect()  # which asks Sentinel; left to `send_packed_command`, redis-py does not
+                await connection.connect()  # which asks Sentinel
                 self.number = None
             if self.number is None:
                 (self.number,) = await _exchange(connection, [("CLIENT", "ID")])
@@ -70,7 +70,9 @@ class Connection:
 
 
 async def _exchange(connection: Any, commands: Sequence[Command]) -> list[Any]:
-    await connection.send_packed_command([_pack(command) for command in commands])
+    # As `send_packed_command` does, but for a timer, and a health check, of its own.
+    connection._writer.writelines([_pack(command) for command in commands])
+    await connection._writer.drain()
     replies: list[Any] = []
     for _ in commands:
         try:
