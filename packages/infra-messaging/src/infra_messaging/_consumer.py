@@ -33,7 +33,8 @@ class Consumer:
         self._ending: asyncio.Task[None] | None = None
         for lane in self._lanes:
             lane.start()
-        self._renewer = asyncio.get_running_loop().create_task(self._renew(), name="infra_messaging.renew")
+        renewing = asyncio.get_running_loop().create_task
+        self._renewer = renewing(self._renew(), name="infra_messaging.renew", context=member.context.copy())
 
     @property
     def active(self) -> bool:
@@ -55,24 +56,27 @@ class Consumer:
         self._hurry.set()
 
     def end(self) -> asyncio.Task[None]:
-        if self._ending is None or (self._ending.done() and self._forget and not self._forgotten):
+        """Begin to end, or to do what has failed the last time; what runs already is returned."""
+        if self._ending is None or (self._ending.done() and (self._lanes or self._has_to_forget())):
             self._ending = asyncio.get_running_loop().create_task(self._end(), name="infra_messaging.end")
         return self._ending
 
     async def _end(self) -> None:
-        try:
-            outcomes = await asyncio.gather(*(lane.end() for lane in self._lanes), return_exceptions=True)
-            self._lanes = []
-            self._renewer.cancel()
-            await ended(self._renewer)
-            if self._forget and not self._forgotten and self.group is not None:
-                await self._forget_group(self.pattern, self.group)
-                self._forgotten = True
-        finally:
-            self._gone(self)
+        lanes = self._lanes
+        outcomes = await asyncio.gather(*(lane.end() for lane in lanes), return_exceptions=True)
+        self._lanes = [lane for lane, outcome in zip(lanes, outcomes, strict=True) if outcome is not None]
+        self._renewer.cancel()
+        await ended(self._renewer)
+        if self._has_to_forget() and self.group is not None:
+            await self._forget_group(self.pattern, self.group)
+            self._forgotten = True
         for outcome in outcomes:
-            if isinstance(outcome, BaseException):
+            if outcome is not None:
                 raise outcome
+        self._gone(self)
+
+    def _has_to_forget(self) -> bool:
+        return self._forget and not self._forgotten and self.group is not None
 
     async def _renew(self) -> None:
         wait = third = self._lease / 3

@@ -1,7 +1,7 @@
 """The engine in memory: groups as queues of what nobody holds, in one event loop."""
 
 import asyncio
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Sequence
 from typing import Final
 from zlib import crc32
@@ -20,6 +20,7 @@ _SLOTS: Final = 64
 _REMEMBERED_IDS: Final = 10_000
 _REMEMBERED_TOPICS: Final = 10_000
 _TURN: Final = 100
+_TURNS: Final = 5
 
 
 class _Part:
@@ -55,6 +56,10 @@ class _Group:
         self.partitions = partitions
         self.parts = [_Part() for _ in range(partitions or 1)]
         self.unsettled = 0
+
+    @property
+    def lags(self) -> bool:
+        return any(len(part.waiting) >= _TURN for part in self.parts)
 
     def add(self, envelope: Envelope) -> None:
         part = self.parts[0]
@@ -168,7 +173,7 @@ class MemoryEngine:
         self._max_backlog = max_backlog
         self._groups: list[_Group] = []
         self._routes: dict[str, list[_Group]] = {}
-        self._ids: dict[str, None] = {}
+        self._ids: OrderedDict[str, None] = OrderedDict()
         self._published = 0
         self.letters = _Letters(self)
 
@@ -195,7 +200,7 @@ class MemoryEngine:
             self._remember(envelope.id)
         self._published += 1
         if self._published % _TURN == 0:
-            await asyncio.sleep(0)  # those who handle what is published have to get their turn
+            await _give_turns(groups)
 
     async def subscribe(self, pattern: str, group: str | None, config: SubscriptionConfig) -> Sequence[_Feed]:
         found = next((each for each in self._groups if group is not None and _is(each, pattern, group)), None)
@@ -238,7 +243,15 @@ class MemoryEngine:
     def _remember(self, id: str) -> None:
         self._ids[id] = None
         if len(self._ids) > _REMEMBERED_IDS:
-            del self._ids[next(iter(self._ids))]
+            self._ids.popitem(last=False)
+
+
+async def _give_turns(groups: list[_Group]) -> None:
+    """Let those work who handle what is published: one turn, and some more if they lag behind."""
+    for _ in range(_TURNS):
+        await asyncio.sleep(0)
+        if not any(group.lags for group in groups):
+            return
 
 
 def _is(group: _Group, pattern: str, name: str) -> bool:
