@@ -1,4 +1,4 @@
-"""How an envelope lies in a stream: five fields, the headers as lines of name and value in turn."""
+"""How an envelope lies in a stream: five fields, the headers as lines, first all names and then all values."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, override
@@ -14,7 +14,7 @@ type Fields = tuple[bytes | str, bytes | str, bytes | str, bytes | str, bytes]
 
 def fields_of(id: str, topic: str, key: str | None, headers: Mapping[str, str], data: bytes) -> Fields:
     """Return the values of the fields `id`, `topic`, `key`, `headers` and `data`."""
-    return id, topic, key or "", "\n".join([text for header in headers.items() for text in header]), data
+    return id, topic, key or "", "\n".join([*headers, *headers.values()]), data
 
 
 class Stored(Envelope):
@@ -37,7 +37,8 @@ class Stored(Envelope):
     def headers(self) -> Mapping[str, str]:
         if self._headers is None:
             lines = self._lines.decode(errors="replace").split("\n") if self._lines else []
-            self._headers = dict(zip(lines[::2], lines[1::2], strict=False))
+            half = len(lines) // 2
+            self._headers = dict(zip(lines[:half], lines[half:], strict=False))
         return self._headers
 
 
