@@ -20,6 +20,7 @@ BENCHES = {
     "compress": "infra-compress",
     "health": "infra-health",
     "events": "infra-messaging, events",
+    "messaging_redis": "infra-messaging on Redis",
     "messaging": "infra-messaging, in memory",
 }
 
