@@ -1,5 +1,6 @@
 """Typed events inside of one process, and message brokers that lose nothing."""
 
+from infra_messaging.memory import InMemoryBroker
 from infra_messaging.messages import MessagingMessages
 
-__all__ = ["MessagingMessages"]
+__all__ = ["InMemoryBroker", "MessagingMessages"]

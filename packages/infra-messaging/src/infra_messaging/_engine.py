@@ -13,22 +13,36 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from infra_protocols import DeadLetter, SubscriptionConfig
+from infra_protocols import DeadLetter, Header, SubscriptionConfig
 
 
-@dataclass(slots=True)
 class Envelope:
     """A message on its way, as an engine has it."""
 
-    id: str
-    topic: str
-    key: str | None
-    headers: Mapping[str, str]
-    """All of them: those of the caller, and those that the broker adds."""
-    data: bytes
+    __slots__ = ("_headers", "data", "id", "key", "named", "topic")
+
+    def __init__(
+        self, id: str, topic: str, key: str | None, headers: Mapping[str, str], data: bytes, *, named: bool = False
+    ) -> None:
+        self.id = id
+        self.topic = topic
+        self.key = key
+        self._headers: Mapping[str, str] | None = headers
+        self.data = data
+        self.named = named
+        """Whether the caller gave the id, so that the same may come twice."""
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """All of them: those of the caller, and those that the broker adds."""
+        return self._headers or {}
+
+    @property
+    def correlation_id(self) -> str | None:
+        return self.headers.get(Header.CORRELATION_ID)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Received:
     """An envelope that was handed out and is not settled."""
 
@@ -111,7 +125,7 @@ class Engine(Protocol):
         ...
 
     async def open(self) -> None:
-        """Connect, and make what has to be there."""
+        """Connect, and make what has to be there; what fails or is cancelled leaves nothing, and may be tried again."""
         ...
 
     async def close(self) -> None:

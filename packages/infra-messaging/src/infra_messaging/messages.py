@@ -14,3 +14,12 @@ class MessagingMessages(ErrorMessages):
     """
 
     MISSING_EXTRA: Final[str] = "This takes a library that is not installed: pip install infra-messaging[{extra}]"
+
+    # Brokers
+    NO_CODEC: Final[str] = "No pattern of the messages stands for the topic {topic}"
+    DELIVERED_TOO_OFTEN: Final[str] = "Delivered {deliveries} times, and never settled"
+    ENGINE_CALL_FAILED: Final[str] = "Subscription to {pattern}: {call} failed; it is tried again"
+    HANDLER_FAILED: Final[str] = "Subscription to {pattern}: delivery {attempt} of message {id} failed"
+    MESSAGE_DEAD: Final[str] = "Subscription to {pattern}: message {id} is a dead letter"
+    REPLY_FAILED: Final[str] = "Nobody could be told that the request {id} has failed"
+    CLOSE_FAILED: Final[str] = "The broker was closed, but for: {call}"
