@@ -64,3 +64,7 @@ class ConformanceMessages(ErrorMessages):
     ENGINE_STAYS: Final[str] = "{engine} was told to stop and did not within {seconds} s"
     ENGINE_DOWN: Final[str] = "{engine} does not run"
     NEVER_SO: Final[str] = "{what}: not so within {seconds} s"
+    ONLY_RECORDS: Final[str] = "This broker takes note of what is published, and does no more"
+    OUTBOX_STUCK: Final[str] = "these messages wait, and are not published: {ids}"
+    OUTBOX_WAITED: Final[str] = "{what}: it does not end, though there is nothing to wait for"
+    INBOX_NOT_YIELDED: Final[str] = "once: expected a connection, got None: nobody has acted on this message"

@@ -81,6 +81,13 @@ class Database:
         finally:
             await _closed(connection)
 
+    async def read(self, operation: str, sql: str, values: Sequence[Any]) -> list[Any]:
+        """Return the rows of a query; the last connection that is closed may keep it waiting for a moment."""
+        async with self.opened(operation) as connection:
+            with told(operation):
+                async with asyncio.timeout(self._timeout):
+                    return await patiently(connection, sql, values)
+
     @asynccontextmanager
     async def transaction(self, operation: str) -> AsyncGenerator[aiosqlite.Connection]:
         """Begin a transaction that writes, and commit it unless the block raises."""
@@ -102,16 +109,14 @@ class Database:
             self._turn.release()
 
 
-async def patiently(connection: aiosqlite.Connection, sql: str) -> None:
+async def patiently(connection: aiosqlite.Connection, sql: str, values: Sequence[Any] = ()) -> list[Any]:
     """Execute what may have to wait for others; the wait is the loop's, and ends when it is cancelled."""
     while True:
         try:
-            await connection.execute_fetchall(sql)
+            return list(await connection.execute_fetchall(sql, values))
         except sqlite3.OperationalError as error:
             if not is_busy(error):
                 raise
-        else:
-            return
         await asyncio.sleep(random.uniform(0, 2 * _TURN))
 
 
@@ -138,25 +143,27 @@ async def _connected(path: Path) -> aiosqlite.Connection:
     async def connect() -> aiosqlite.Connection:
         return await aiosqlite.connect(path, timeout=0, isolation_level=None)
 
-    # A connection that is being made cannot be left alone: nobody would close it.
+    # Nobody would close a connection that is left alone while it is being made.
     connecting = asyncio.ensure_future(connect())
     try:
         return await asyncio.shield(connecting)
-    except asyncio.CancelledError:
-        while not connecting.done():
-            with suppress(asyncio.CancelledError):
-                await asyncio.wait((connecting,))
+    except BaseException:
+        await _ended(connecting)
         if connecting.exception() is None:
             await _closed(connecting.result())
         raise
 
 
 async def _closed(connection: aiosqlite.Connection) -> None:
-    closing: asyncio.Task[Any] = asyncio.ensure_future(connection.close())
+    closing = asyncio.ensure_future(connection.close())
     try:
         await asyncio.shield(closing)
-    except asyncio.CancelledError:
-        while not closing.done():
-            with suppress(asyncio.CancelledError):
-                await asyncio.wait((closing,))
+    except BaseException:
+        await _ended(closing)
         raise
+
+
+async def _ended(task: asyncio.Task[Any]) -> None:
+    while not task.done():
+        with suppress(asyncio.CancelledError):  # something is raised already
+            await asyncio.wait((task,))

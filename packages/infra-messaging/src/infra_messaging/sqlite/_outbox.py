@@ -139,9 +139,7 @@ class _Claims:
             f"SELECT {_COLUMNS} FROM {self._database.table} WHERE (key IS NULL OR key NOT IN ({places}))"
             f" AND number NOT IN ({others}) ORDER BY number LIMIT ?"
         )
-        async with self._database.opened("outbox.relay") as connection:
-            with told("outbox.relay"):
-                return [Row(*row) for row in await connection.execute_fetchall(sql, (*keys, *numbers, most))]
+        return [Row(*row) for row in await self._database.read("outbox.relay", sql, (*keys, *numbers, most))]
 
     async def forget(self, rows: Sequence[Row]) -> None:
         sql = f"DELETE FROM {self._database.table} WHERE number = ? AND version = ?"
