@@ -50,6 +50,9 @@ class RecordingBroker:
         """What was accepted, in order."""
         self.tried: list[Publication] = []
         """What was to be published, whether it was accepted or not."""
+        self.hanging = 0
+        """How many calls hang."""
+        self._mended = asyncio.Event()
         self.mend()
 
     def refuse(self, *keys: str | None) -> None:
@@ -60,9 +63,10 @@ class RecordingBroker:
         """Accept `after` more, and then accept what comes too, but raise that there is no answer."""
         self._answers = len(self.accepted) + after
 
-    def hang(self, *, after: int = 0) -> None:
-        """Accept `after` more, and then accept what comes too, but do not return before `mend` is called."""
+    def hang(self, *, after: int = 0, accepts: bool = True) -> None:
+        """Accept `after` more, and then answer nobody before `mend` is called, whether it `accepts` what comes or not."""
         self._hangs = len(self.accepted) + after
+        self._accepts = accepts
         self._mended = asyncio.Event()
 
     def mend(self) -> None:
@@ -70,8 +74,8 @@ class RecordingBroker:
         self._refused: frozenset[str | None] = frozenset()
         self._answers: int | None = None
         self._hangs: int | None = None
-        if hasattr(self, "_mended"):
-            self._mended.set()
+        self._accepts = True
+        self._mended.set()
 
     async def publish(
         self,
@@ -88,14 +92,24 @@ class RecordingBroker:
         await asyncio.sleep(0)
         if key in self._refused:
             raise BrokerRefusedError(ErrorMessages.MESSAGING_REFUSED.format(reason=repr(key)))
+        hangs = self._hangs is not None and len(self.accepted) >= self._hangs
+        if hangs and not self._accepts:
+            await self._hung()
         self.accepted.append(publication)
         count = len(self.accepted)
         await asyncio.sleep(0)
         if self._answers is not None and count > self._answers:
             raise BrokerUnavailableError(ErrorMessages.MESSAGING_UNAVAILABLE.format(reason="silence"))
-        if self._hangs is not None and count > self._hangs:
-            await self._mended.wait()
+        if hangs and self._accepts:
+            await self._hung()
         return id or ""
+
+    async def _hung(self) -> None:
+        self.hanging += 1
+        try:
+            await self._mended.wait()
+        finally:
+            self.hanging -= 1
 
     @property
     def dead_letters(self) -> DeadLetterQueue[Any]:
