@@ -24,7 +24,10 @@ PATIENCE = 30.0
 @asynccontextmanager
 async def pooled(url: str, *tables: str) -> AsyncGenerator[AsyncConnectionPool[Connection]]:
     """Open a pool, and drop the tables at the end."""
-    async with AsyncConnectionPool(url, min_size=2, max_size=8, timeout=PATIENCE, open=False) as pool:
+    pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
+        url, min_size=2, max_size=8, timeout=PATIENCE, open=False
+    )
+    async with pool:
         yield pool
     async with await AsyncConnection.connect(url, autocommit=True) as connection:
         await connection.execute(f"DROP TABLE IF EXISTS {', '.join(tables)}".encode())

@@ -83,6 +83,7 @@ class OutboxChecks[TConnection](Suite[CheckedOutbox[TConnection]]):
 
     async def drained(self, desk: CheckedOutbox[TConnection], broker: RecordingBroker) -> None:
         """Relay until nothing waits."""
+        left: list[str] = []
         for _ in range(200):
             await desk.another().relay(broker, limit=50)
             if not (left := await self.waiting(desk)):

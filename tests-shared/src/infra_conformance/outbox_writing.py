@@ -1,7 +1,7 @@
 """What is written, and what becomes of it when its transaction ends."""
 
 import inspect
-from typing import Final
+from typing import Any, Final
 
 from infra_conformance.outbox_base import CheckedOutbox, OutboxChecks, expect_published, keyed, message
 from infra_conformance.proof import check, swept
@@ -31,7 +31,8 @@ class OutboxWritingChecks[TConnection](OutboxChecks[TConnection]):
         expect("isinstance(outbox, Outbox)", isinstance(desk.outbox, Outbox), True)
         expect("relay is a coroutine function", inspect.iscoroutinefunction(desk.outbox.relay), True)
         async with self.open_transaction(desk) as (_, bound):
-            expect("isinstance(outbox.bind(connection), Repository)", isinstance(bound, Repository), True)
+            some: Any = bound
+            expect("isinstance(outbox.bind(connection), Repository)", isinstance(some, Repository), True)
             for name in METHODS:
                 expect(f"{name} is a coroutine function", inspect.iscoroutinefunction(getattr(bound, name)), True)
 

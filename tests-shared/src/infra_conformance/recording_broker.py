@@ -64,7 +64,7 @@ class RecordingBroker:
         self._answers = len(self.accepted) + after
 
     def hang(self, *, after: int = 0, accepts: bool = True) -> None:
-        """Accept `after` more, and then answer nobody before `mend` is called, whether it `accepts` what comes or not."""
+        """Accept `after` more, and then answer nobody before `mend` is called; it `accepts` what comes, or not."""
         self._hangs = len(self.accepted) + after
         self._accepts = accepts
         self._mended = asyncio.Event()

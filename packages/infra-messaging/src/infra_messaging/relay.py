@@ -74,7 +74,7 @@ class OutboxRelay[TMessage]:
         self._counting = _Counting(broker)
         self._interval: float = or_raise(require_range(interval, "interval", above=0))
         self._limit: int = or_raise(require_range(or_raise(require_type(limit, "limit", int)), "limit", min=1))
-        self._retry_delay: float = or_raise(require_range(retry_delay, "retry_delay", min=0))
+        self._retry_delay: float = or_raise(require_range(retry_delay, "retry_delay", above=0))
         self._retry_delay_max: float = or_raise(require_range(retry_delay_max, "retry_delay_max", min=retry_delay))
         self._close_timeout: float = or_raise(require_range(close_timeout, "close_timeout", min=0))
         self._on_error = on_error

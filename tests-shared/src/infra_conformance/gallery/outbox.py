@@ -252,18 +252,17 @@ class ForgetsFirst(MemoryOutbox):
 class KeepsWhatWasPublished(MemoryOutbox):
     """It only notes that a row was published."""
 
-    bound = MemoryBound
+    class Bound(MemoryBound):
+        """A writer."""
+
+        def is_taken(self, id: str) -> bool:
+            return super().is_taken(id) or id in vars(self.connection.tables).get("published", ())
+
+    bound = Bound
 
     def forget(self, accepted: Sequence[Waiting]) -> None:
         vars(self.tables).setdefault("published", set()).update(row.message.id for row in accepted)
         super().forget(accepted)
-
-    def bind(self, connection: MemoryConnection) -> MemoryBound:
-        published: set[str] = vars(self.tables).setdefault("published", set())
-        bound = super().bind(connection)
-        taken = bound.is_taken
-        vars(bound)["is_taken"] = lambda id: id in published or taken(id)  # pyright: ignore[reportUnknownLambdaType]
-        return bound
 
 
 class KeepsItsClaim(MemoryOutbox):
