@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import re
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -14,6 +15,7 @@ from psycopg_pool import AsyncConnectionPool
 
 from infra_conformance import RecordingBroker
 from infra_messaging.postgres import PostgresOutbox
+from infra_messaging.postgres._sql import OutboxStatements
 from infra_protocols import (
     BrokerRefusedError,
     EntityNotFoundError,
@@ -122,6 +124,29 @@ async def test_a_transaction_of_very_many_keys_takes_few_locks(postgres_url: str
             assert await db.outbox.relay(broker) == 0
         assert await db.outbox.relay(broker, limit=2000) == 2000
         assert await db.call("SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND pid = " + str(pid)) == []
+
+
+async def test_a_claim_reads_little_of_what_waits(postgres_url: str) -> None:
+    """Also where PostgreSQL thinks that the table is empty, as it is most of the time."""
+    async with shop(postgres_url) as db:
+        await db.write(*(message(f"{number}", f"key {number % 700}") for number in range(50)))
+        await db.outbox.relay(RecordingBroker())
+        await db.call("ANALYZE {t}")
+        await db.call(
+            "INSERT INTO {t} (slot, id, topic, key, headers, carried, message)"
+            " SELECT n %% 256, n::text, 't', n::text, '{{}}', '{{}}', '\"\"' FROM generate_series(1, 20000) n".replace(
+                "%%", "%"
+            )
+        )
+        sql = OutboxStatements(db.table)
+        values: dict[str, Any] = {"newest": 10**9, "slots": [], "bounds": [], "most": 100, "keys": [], "numbers": []}
+        async with db.pool.connection() as connection:
+            await connection.execute(sql.begin)
+            await connection.execute(sql.bounds)
+            plan = await (await connection.execute(b"EXPLAIN (ANALYZE, TIMING OFF) " + sql.claim, values)).fetchall()
+        read = [int(rows) * int(loops) for rows, loops in re.findall(r"actual rows=(\d+) loops=(\d+)", str(plan))]
+        assert len(read) > 10
+        assert max(read) < 1000
 
 
 async def test_a_mark_goes_with_its_savepoint(postgres_url: str) -> None:

@@ -59,6 +59,10 @@ async def hung(broker: RecordingBroker) -> None:
             await asyncio.sleep(0.01)
 
 
+def only(cursor: sqlite3.Cursor, row: tuple[Any, ...]) -> dict[str, Any]:
+    return {"only": row}
+
+
 @asynccontextmanager
 async def opened(path: Path, timeout: float = PATIENCE) -> AsyncGenerator[SqliteOutbox[str]]:
     outbox = SqliteOutbox(path, str, timeout=timeout)
@@ -201,7 +205,7 @@ async def test_what_the_act_raises_comes_as_it_is(tmp_path: Path) -> None:
         assert raised.value is error
 
 
-@pytest.mark.parametrize("factory", [sqlite3.Row, lambda cursor, row: {"only": row}])
+@pytest.mark.parametrize("factory", [sqlite3.Row, only])
 async def test_connections_with_other_rows_will_do(tmp_path: Path, factory: Any) -> None:
     path = tmp_path / "shop.db"
     async with opened(path) as outbox, aiosqlite.connect(path) as connection:

@@ -76,7 +76,7 @@ class Database:
                         raise
                     finally:
                         limit.reschedule(asyncio.get_running_loop().time() + self._timeout)
-                    await self._require_open(connection, operation)
+                    self._require_open(connection, operation)
         except _AWAY as error:
             if error is inside:
                 raise
@@ -90,21 +90,16 @@ class Database:
         self, connection: AsyncConnection[Any], operation: str, statement: bytes, values: dict[str, Any] | None = None
     ) -> list[tuple[Any, ...]]:
         """Execute a statement, and return its rows, whatever the connection makes of rows otherwise."""
-        async with self._bounded(operation), connection.cursor(row_factory=tuple_row) as cursor:
-            await cursor.execute(statement, values)
-            return await cursor.fetchall() if cursor.description else []
-
-    async def _require_open(self, connection: AsyncConnection[Any], operation: str) -> None:
-        # PostgreSQL answers a commit after an error with a rollback, of which psycopg says nothing.
-        if connection.info.transaction_status is TransactionStatus.INERROR:
-            raise OutboxRefusedError(MessagingMessages.TRANSACTION_ENDED, operation=operation)
-
-    @asynccontextmanager
-    async def _bounded(self, operation: str) -> AsyncGenerator[None]:
         try:
-            async with asyncio.timeout(self._timeout):
-                yield
+            async with asyncio.timeout(self._timeout), connection.cursor(row_factory=tuple_row) as cursor:
+                await cursor.execute(statement, values)
+                return await cursor.fetchall() if cursor.description else []
         except _AWAY as error:
             raise unavailable(error, operation) from error
         except Error as error:
             raise refused(error, operation) from error
+
+    def _require_open(self, connection: AsyncConnection[Any], operation: str) -> None:
+        # PostgreSQL answers a commit after an error with a rollback, of which psycopg says nothing.
+        if connection.info.transaction_status is TransactionStatus.INERROR:
+            raise OutboxRefusedError(MessagingMessages.TRANSACTION_ENDED, operation=operation)

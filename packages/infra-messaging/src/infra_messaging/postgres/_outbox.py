@@ -102,7 +102,7 @@ class _Claims:
         await self._rows(self._sql.begin)
 
     async def more(self, most: int, keys: Collection[str], numbers: Collection[int]) -> Sequence[Row]:
-        [(newest, slots, bounds)] = await self._rows(self._sql.bounds)
+        [(newest, slots, bounds, *_)] = await self._rows(self._sql.bounds)
         if newest is None:
             return []
         values = {
