@@ -84,7 +84,7 @@ class OutboxStatements:
                     SELECT number FROM {table} WHERE {free} ORDER BY slot, number LIMIT 1
                 ) AS head
             ), mine AS MATERIALIZED (
-                SELECT slot FROM {table} WHERE number IN (SELECT number FROM heads)
+                SELECT slot FROM {table} WHERE number = ANY (ARRAY(SELECT number FROM heads))
                 ORDER BY number LIMIT %(most)s FOR UPDATE SKIP LOCKED
             ), there AS MATERIALIZED (
                 SELECT found.number, found.key FROM open JOIN mine USING (slot) CROSS JOIN LATERAL (
@@ -92,7 +92,7 @@ class OutboxStatements:
                     LIMIT 1 + 4 * %(most)s / (SELECT count(*) FROM mine)
                 ) AS found ORDER BY number LIMIT %(most)s
             ), locked AS MATERIALIZED (
-                SELECT {shown} FROM {table} WHERE number IN (SELECT number FROM there) FOR UPDATE SKIP LOCKED
+                SELECT {shown} FROM {table} WHERE number = ANY (ARRAY(SELECT number FROM there)) FOR UPDATE SKIP LOCKED
             )
             SELECT there.key, {", ".join(f"locked.{name}" for name in shown.split(", "))}
             FROM there LEFT JOIN locked USING (number) ORDER BY there.number""".encode()
