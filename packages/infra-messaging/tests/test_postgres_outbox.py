@@ -142,7 +142,7 @@ async def test_a_claim_reads_little_of_what_waits(postgres_url: str) -> None:
             await connection.execute(sql.begin)
             await connection.execute(sql.bounds)
             plan = await (await connection.execute(b"EXPLAIN (ANALYZE, TIMING OFF) " + sql.claim, values)).fetchall()
-        scans = [line for (line,) in plan if db.table in line]
+        scans = [line for (line,) in plan if f" on {db.table}" in line]
         counts = [re.findall(r"actual rows=(\d+) loops=(\d+)", line)[0] for line in scans]
         assert len(counts) == 6
         assert max(int(rows) * int(loops) for rows, loops in counts) < 1000
