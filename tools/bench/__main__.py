@@ -22,6 +22,7 @@ BENCHES = {
     "events": "infra-messaging, events",
     "messaging_redis": "infra-messaging on Redis",
     "messaging": "infra-messaging, in memory",
+    "outbox": "infra-messaging: outbox and inbox",
 }
 
 

@@ -8,12 +8,15 @@ from infra_conformance.examine import examine
 from infra_conformance.health import CheckedDependency, HealthCheckSuite
 from infra_conformance.health_composite import CompositeHealthCheckSuite, Composites
 from infra_conformance.health_proxied import ProxiedDependency
+from infra_conformance.inbox import CheckedInbox, InboxSuite
 from infra_conformance.jwt_forger import Forger
 from infra_conformance.jwt_provider import JWTProviderSuite
 from infra_conformance.machine import Machine, rule
+from infra_conformance.outbox import CheckedOutbox, OutboxSuite
 from infra_conformance.pool import Connection, ConnectionPoolSuite, Pools
 from infra_conformance.pool_factory import ConnectionFactorySuite, Trace
 from infra_conformance.proof import ConformanceFailure, check, modelled, swept
+from infra_conformance.recording_broker import Publication, RecordingBroker
 from infra_conformance.repository import RepositorySuite
 from infra_conformance.shared_cache import SharedCaches, SharedCacheSuite
 from infra_conformance.store import StoreSuite
@@ -28,6 +31,8 @@ __all__ = [
     "CacheSuite",
     "Check",
     "CheckedDependency",
+    "CheckedInbox",
+    "CheckedOutbox",
     "CompositeHealthCheckSuite",
     "Composites",
     "CompressorSuite",
@@ -38,10 +43,14 @@ __all__ = [
     "EventBusSuite",
     "Forger",
     "HealthCheckSuite",
+    "InboxSuite",
     "JWTProviderSuite",
     "Machine",
+    "OutboxSuite",
     "Pools",
     "ProxiedDependency",
+    "Publication",
+    "RecordingBroker",
     "RepositorySuite",
     "SharedCacheSuite",
     "SharedCaches",

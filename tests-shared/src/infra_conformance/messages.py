@@ -73,3 +73,7 @@ class ConformanceMessages(ErrorMessages):
     NO_CHECKER: Final[str] = "{checker} is not installed: where its view of types is tested, it has to be"
     CHECKER_FAILED: Final[str] = "{checker} could not check:\n{output}"
     OTHER_FINDINGS: Final[str] = "{checker}: expected of the planted fault {rules}, and no more; it finds:{found}"
+    ONLY_RECORDS: Final[str] = "This broker takes note of what is published, and does no more"
+    OUTBOX_STUCK: Final[str] = "these messages wait, and are not published: {ids}"
+    OUTBOX_WAITED: Final[str] = "{what}: it does not end, though there is nothing to wait for"
+    INBOX_NOT_YIELDED: Final[str] = "once: expected a connection, got None: nobody has acted on this message"

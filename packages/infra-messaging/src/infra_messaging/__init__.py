@@ -6,5 +6,6 @@ from infra_messaging.messages import MessagingMessages
 __all__ = ["EventBus", "MessagingMessages"]
 from infra_messaging.memory import InMemoryBroker
 from infra_messaging.messages import MessagingMessages
+from infra_messaging.relay import OutboxRelay
 
-__all__ = ["InMemoryBroker", "MessagingMessages"]
+__all__ = ["InMemoryBroker", "MessagingMessages", "OutboxRelay"]

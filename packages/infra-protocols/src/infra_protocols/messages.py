@@ -99,6 +99,7 @@ class ErrorMessages(ResultMessages):
     MESSAGING_EITHER: Final[str] = "There can be {one} or {other}, not both"
     MESSAGING_PARTITIONS_DIFFER: Final[str] = "The group {group} has {partitions} partitions"
     MESSAGING_OUTBOX_UNAVAILABLE: Final[str] = "The database of the outbox did not answer: {reason}"
+    MESSAGING_OUTBOX_REFUSED: Final[str] = "The database of the outbox refused: {reason}"
 
     # Data
     FROZEN: Final[str] = "A {kind} cannot be changed: {field}"

@@ -184,3 +184,14 @@ class OutboxUnavailableError(MessagingError, ConnectionError):
     """
 
     error_code = "OUTBOX_UNAVAILABLE"
+
+
+class OutboxRefusedError(MessagingError):
+    """
+    The database of an outbox or an inbox refused what was asked, or what it holds is no message of the outbox's type.
+
+    >>> OutboxRefusedError.error_code
+    'OUTBOX_REFUSED'
+    """
+
+    error_code = "OUTBOX_REFUSED"

@@ -74,7 +74,10 @@ class Outbox[TMessage, TConnection](Protocol):
     - **Once, as long as all goes well.** However many relays there are, each row is published by one of them; if that
       one dies in between, or the broker does not answer, it is published again, with the same id.
     - **Order.** Rows of one key are published in the order in which they were written, also when transactions commit in
-      another order, and when publishing fails: then those behind wait.
+      another order, and when publishing fails: then those behind wait. So a row waits for the transactions that wrote
+      to its key before it, until each of them has ended; other keys go on.
+    - **Carried along.** A message goes with what `correlation_id`, and the trace of the message being handled, were
+      where it was written, unless its headers say otherwise.
     - **Bounded.** What was published is not kept.
 
     Type parameters:
@@ -89,7 +92,13 @@ class Outbox[TMessage, TConnection](Protocol):
         """
         Return the messages that wait, as `connection` sees them: what is done there is part of its transaction.
 
-        It is a `Repository`, whose `create` writes a message; it neither commits nor rolls back.
+        It is a `Repository`, whose `create` writes a message; it neither commits nor rolls back. A message that is
+        updated keeps its place in the order. What a relay is publishing at the moment waits no more: who updates or
+        deletes it waits for the relay, or is told that it is not there.
+
+        Each of its methods raises:
+            OutboxUnavailableError: the database does not answer.
+            OutboxRefusedError: the database refuses, or a message cannot be read.
         """
         ...
 
@@ -106,6 +115,7 @@ class Outbox[TMessage, TConnection](Protocol):
             MessagingError: the broker refused one, or does not answer: what it had accepted by then is published, what
                 it had not waits on.
             OutboxUnavailableError: the database does not answer.
+            OutboxRefusedError: the database refuses, or a message cannot be read any more, which waits on.
         """
         ...
 
@@ -140,7 +150,8 @@ class Inbox[TConnection](Protocol):
 
         Raises:
             ValidationError: `consumer` or `message_id` is blank.
-            OutboxUnavailableError: the database does not answer.
+            OutboxUnavailableError: the database does not answer, or another transaction takes too long.
+            OutboxRefusedError: the database refuses; or the transaction cannot be committed, as after an error in it.
         """
         ...
 
@@ -153,5 +164,6 @@ class Inbox[TConnection](Protocol):
         Raises:
             ValidationError: `older_than` is negative.
             OutboxUnavailableError: the database does not answer.
+            OutboxRefusedError: the database refuses.
         """
         ...

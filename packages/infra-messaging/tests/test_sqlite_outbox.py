@@ -1,0 +1,290 @@
+"""What is particular to the outbox and the inbox in SQLite: one relay, one writer, and files."""
+
+import asyncio
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import aiosqlite
+import pytest
+
+from infra_conformance import RecordingBroker
+from infra_messaging.sqlite import SqliteInbox, SqliteOutbox
+from infra_protocols import OutboxMessage, OutboxRefusedError, OutboxUnavailableError, ValidationError
+
+PATIENCE = 30.0
+
+RELAY = """
+import asyncio, sys
+from infra_conformance import RecordingBroker
+from infra_messaging.sqlite import SqliteOutbox
+
+class Broker(RecordingBroker):
+    async def publish(self, topic, message, **options):
+        accepted = await super().publish(topic, message, **options)
+        print(accepted, flush=True)
+        if len(self.accepted) >= 3:
+            await asyncio.Event().wait()
+        return accepted
+
+asyncio.run(SqliteOutbox(sys.argv[1], str).relay(Broker()))
+"""
+
+
+def message(id: str, key: str | None = None, text: str = "book") -> OutboxMessage[str]:
+    return OutboxMessage("orders.new", text, key=key, id=id)
+
+
+async def write(path: Path, *messages: OutboxMessage[str]) -> None:
+    async with aiosqlite.connect(path, timeout=PATIENCE) as connection:
+        for each in messages:
+            await SqliteOutbox(path, str).bind(connection).create(each)
+        await connection.commit()
+
+
+async def waiting(path: Path) -> list[str]:
+    async with aiosqlite.connect(path, timeout=PATIENCE) as connection:
+        return [each.id for each in await SqliteOutbox(path, str).bind(connection).get_all()]
+
+
+async def hung(broker: RecordingBroker) -> None:
+    async with asyncio.timeout(PATIENCE):
+        while not broker.hanging:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+
+
+def only(cursor: sqlite3.Cursor, row: tuple[Any, ...]) -> dict[str, Any]:
+    return {"only": row}
+
+
+@asynccontextmanager
+async def opened(path: Path, timeout: float = PATIENCE) -> AsyncGenerator[SqliteOutbox[str]]:
+    outbox = SqliteOutbox(path, str, timeout=timeout)
+    await outbox.create_schema()
+    yield outbox
+
+
+async def test_a_relay_that_is_killed(tmp_path: Path) -> None:
+    path = tmp_path / "shop.db"
+    ids = [f"{number}{key}" for number in range(5) for key in "ab"]
+    async with opened(path) as outbox:
+        await write(path, *(message(id, id[-1]) for id in ids))
+        command = [sys.executable, "-c", RELAY, os.fspath(path)]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:  # noqa: ASYNC220
+            assert process.stdout is not None
+            accepted = [(await asyncio.to_thread(process.stdout.readline)).strip() for _ in range(3)]
+            assert set(accepted) <= {*ids}
+            broker = RecordingBroker()
+            assert await outbox.relay(broker) == 0  # while it lives, it has all to itself
+            os.kill(process.pid, signal.SIGKILL)
+        assert await outbox.relay(broker) == len(ids)
+        for key in "ab":
+            assert [each.id for each in broker.accepted if each.key == key] == [id for id in ids if id[-1] == key]
+        assert await waiting(path) == []
+
+
+async def test_what_is_updated_while_it_is_published_is_published_again(tmp_path: Path) -> None:
+    path = tmp_path / "shop.db"
+    async with opened(path) as outbox:
+        await write(path, message("1", "a"))
+        broker = RecordingBroker()
+        broker.hang()
+        relaying = asyncio.ensure_future(outbox.relay(broker))
+        await hung(broker)
+        async with aiosqlite.connect(path, timeout=PATIENCE) as connection:
+            await outbox.bind(connection).update(message("1", "a", "other"))
+            await connection.commit()
+        broker.mend()
+        await relaying
+        await outbox.relay(broker)
+        assert [(each.id, each.message) for each in broker.accepted] == [("1", "book"), ("1", "other")]
+        assert await waiting(path) == []
+
+
+async def test_two_outboxes_in_one_file_do_not_know_of_each_other(tmp_path: Path) -> None:
+    path = tmp_path / "shop.db"
+    async with opened(path) as outbox:
+        other = SqliteOutbox(path, str, table="others")
+        await other.create_schema()
+        await write(path, message("1"))
+        async with aiosqlite.connect(path, timeout=PATIENCE) as connection:
+            await other.bind(connection).create(message("2"))
+            await connection.commit()
+        slow, quick = RecordingBroker(), RecordingBroker()
+        slow.hang()
+        relaying = asyncio.ensure_future(outbox.relay(slow))
+        await hung(slow)
+        assert await other.relay(quick) == 1
+        slow.mend()
+        assert await relaying == 1
+
+
+async def test_a_writer_that_takes_too_long_is_told_of(tmp_path: Path) -> None:
+    path = tmp_path / "shop.db"
+    async with opened(path, timeout=0.2) as outbox:
+        await write(path, message("1"))
+        inbox = SqliteInbox(path, timeout=0.2)
+        await inbox.create_schema()
+        broker = RecordingBroker()
+        async with aiosqlite.connect(path, isolation_level=None) as connection:
+            await connection.execute("BEGIN IMMEDIATE")
+            with pytest.raises(OutboxUnavailableError):
+                await outbox.relay(broker)  # it is published, and cannot be deleted
+            with pytest.raises(OutboxUnavailableError):
+                await inbox.forget(0)
+            with pytest.raises(OutboxUnavailableError):
+                async with inbox.once("shop", "1"):
+                    pass
+        assert await outbox.relay(broker) == 1
+        assert [each.id for each in broker.accepted] == ["1", "1"]
+
+
+async def test_acts_wait_for_each_other_in_order(tmp_path: Path) -> None:
+    inbox = SqliteInbox(tmp_path / "shop.db", timeout=PATIENCE)
+    await inbox.create_schema()
+    done: list[int] = []
+
+    async def act(number: int) -> None:
+        async with inbox.once("shop", f"{number}") as connection:
+            assert connection is not None
+            await asyncio.sleep(0.001)
+        done.append(number)
+
+    await asyncio.gather(*(act(number) for number in range(20)))
+    assert done == [*range(20)]
+
+
+async def test_who_is_cancelled_while_it_waits_goes_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "shop.db"
+    inbox = SqliteInbox(path, timeout=3600)
+    await inbox.create_schema()
+
+    async def act() -> None:
+        async with inbox.once("shop", "1"):
+            pass
+
+    async with aiosqlite.connect(path, isolation_level=None) as connection:
+        await connection.execute("BEGIN IMMEDIATE")
+        acting = [asyncio.ensure_future(act()) for _ in range(3)]
+        await asyncio.sleep(0.2)
+        for each in acting:
+            each.cancel()
+        async with asyncio.timeout(PATIENCE):
+            await asyncio.wait(acting)
+        assert all(each.cancelled() for each in acting)
+
+
+async def test_a_transaction_that_the_act_has_ended_is_told_of(tmp_path: Path) -> None:
+    inbox = SqliteInbox(tmp_path / "shop.db")
+    await inbox.create_schema()
+
+    async def act() -> None:
+        async with inbox.once("shop", "1") as connection:
+            assert connection is not None
+            await connection.rollback()
+
+    with pytest.raises(OutboxRefusedError, match="ended"):
+        await act()
+    async with inbox.once("shop", "1") as connection:
+        assert connection is not None
+
+
+async def test_what_the_act_raises_comes_as_it_is(tmp_path: Path) -> None:
+    inbox = SqliteInbox(tmp_path / "shop.db")
+    await inbox.create_schema()
+    for error in (sqlite3.OperationalError("mine"), TimeoutError("mine"), OSError("mine")):
+        with pytest.raises(type(error)) as raised:
+            async with inbox.once("shop", "1"):
+                raise error
+        assert raised.value is error
+
+
+@pytest.mark.parametrize("factory", [sqlite3.Row, only])
+async def test_connections_with_other_rows_will_do(tmp_path: Path, factory: Any) -> None:
+    path = tmp_path / "shop.db"
+    async with opened(path) as outbox, aiosqlite.connect(path) as connection:
+        connection.row_factory = factory
+        bound = outbox.bind(connection)
+        await bound.create(message("1", "a"))
+        assert await bound.get("1") == message("1", "a")
+        assert await bound.get_all() == [message("1", "a")]
+        assert await bound.exists("1")
+        assert await bound.delete("1")
+
+
+async def test_a_message_that_cannot_be_read_holds_up_its_key_only(tmp_path: Path) -> None:
+    path = tmp_path / "shop.db"
+    async with opened(path) as outbox:
+        await write(path, message("1", "a"), message("2", "a"), message("3", "b"))
+        async with aiosqlite.connect(path, timeout=PATIENCE) as connection:
+            await connection.execute("UPDATE outbox SET message = x'00' WHERE id = '1'")
+            await connection.commit()
+        broker = RecordingBroker()
+        with pytest.raises(OutboxRefusedError, match="Decode"):
+            await outbox.relay(broker)
+        assert [each.id for each in broker.accepted] == ["3"]
+
+
+async def test_the_schema_can_be_shown_and_is_made_once(tmp_path: Path) -> None:
+    path = tmp_path / "shop.db"
+    async with opened(path) as outbox:
+        await asyncio.gather(*(SqliteOutbox(path, str, timeout=PATIENCE).create_schema() for _ in range(4)))
+        async with aiosqlite.connect(tmp_path / "other.db") as connection:
+            await connection.executescript(outbox.schema)
+            await connection.commit()
+        other = SqliteOutbox(tmp_path / "other.db", str)
+        await other.create_schema()
+        assert await other.relay(RecordingBroker()) == 0
+        async with aiosqlite.connect(path) as connection:
+            await connection.execute("INSERT INTO outbox_schema VALUES (99)")
+            await connection.commit()
+        with pytest.raises(OutboxRefusedError, match="version 99"):
+            await outbox.create_schema()
+
+
+async def test_what_is_no_database_is_told(tmp_path: Path) -> None:
+    (tmp_path / "text").write_text("no database, " * 100, encoding="utf-8")
+    with pytest.raises(OutboxRefusedError):
+        await SqliteOutbox(tmp_path / "text", str).create_schema()
+    with pytest.raises(OutboxUnavailableError):
+        await SqliteOutbox(tmp_path / "no" / "such" / "folder.db", str).create_schema()
+    with pytest.raises(OutboxRefusedError, match="no such table"):
+        await SqliteOutbox(tmp_path / "empty.db", str).relay(RecordingBroker())
+
+
+@pytest.mark.parametrize(
+    ("database", "options"),
+    [
+        (":memory:", {}),
+        ("", {}),
+        ("file:shop.db?mode=memory", {}),
+        (7, {}),
+        ("shop.db", {"table": "A"}),
+        ("shop.db", {"timeout": 0}),
+    ],
+)
+def test_what_makes_no_outbox_is_refused(database: Any, options: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        SqliteOutbox(database, str, **options)
+    with pytest.raises(ValidationError):
+        SqliteInbox(database, **options)
+
+
+async def test_nothing_is_left_open(tmp_path: Path) -> None:
+    """The files that SQLite keeps while a database is open are gone."""
+    path = tmp_path / "shop.db"
+    async with opened(path) as outbox:
+        inbox = SqliteInbox(path)
+        await inbox.create_schema()
+        await write(path, message("1"))
+        await outbox.relay(RecordingBroker())
+        with suppress(ZeroDivisionError):
+            async with inbox.once("shop", "1"):
+                raise ZeroDivisionError
+    assert sorted(os.listdir(tmp_path)) == ["shop.db", "shop.db-outbox-relay"]
