@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import infra_protocols
-from infra_protocols import CacheEntry, CacheKey, HealthComponent, HealthResult, HealthStatus
+from infra_protocols import CacheEntry, CacheKey, DeadLetter, HealthComponent, HealthResult, HealthStatus, OutboxMessage
 
 
 class Check:
@@ -21,6 +21,10 @@ class Check:
 MADE: dict[type, Callable[[], Any]] = {
     CacheEntry: lambda: CacheEntry[int]("key", 1, datetime.now(UTC)),
     CacheKey: lambda: CacheKey[int]("key", int),
+    DeadLetter: lambda: DeadLetter[int](
+        "1", "m", "a", None, {}, 1, None, 1, "KeyError", "", datetime.now(UTC), datetime.now(UTC)
+    ),
+    OutboxMessage: lambda: OutboxMessage[int]("a", 1),
     HealthComponent: lambda: HealthComponent[None](Check()),
 }
 

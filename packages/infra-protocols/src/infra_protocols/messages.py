@@ -85,6 +85,22 @@ class ErrorMessages(ResultMessages):
     HEALTH_BEYOND_LIMIT: Final[str] = "{measurement} is {value}, and its limit {limit}"
     HEALTH_NAME_TAKEN: Final[str] = "{field} must be different: two checks are called {name}"
 
+    # Messaging
+    MESSAGING_DISPATCH_FAILED: Final[str] = "{count} {handlers} failed: {failures}"
+    MESSAGING_HANDLER_TIMEOUT: Final[str] = "The handler {handler} did not return within {timeout}s"
+    MESSAGING_HANDLER_CANCELLED: Final[str] = "The handler {handler} was cancelled from inside"
+    MESSAGING_UNAVAILABLE: Final[str] = "The engine of the broker did not answer: {reason}"
+    MESSAGING_REFUSED: Final[str] = "The engine of the broker refused: {reason}"
+    MESSAGING_BACKLOG_FULL: Final[str] = "{max} messages wait for the group {group} already"
+    MESSAGING_CLOSED: Final[str] = "The broker is closed"
+    MESSAGING_NOT_OPEN: Final[str] = "The broker is not open"
+    MESSAGING_REQUEST_TIMEOUT: Final[str] = "No reply within {timeout}s"
+    MESSAGING_REQUEST_FAILED: Final[str] = "The request could not be handled: {error}"
+    MESSAGING_EITHER: Final[str] = "There can be {one} or {other}, not both"
+    MESSAGING_PARTITIONS_DIFFER: Final[str] = "The group {group} has {partitions} partitions"
+    MESSAGING_OUTBOX_UNAVAILABLE: Final[str] = "The database of the outbox did not answer: {reason}"
+    MESSAGING_OUTBOX_REFUSED: Final[str] = "The database of the outbox refused: {reason}"
+
     # Data
     FROZEN: Final[str] = "A {kind} cannot be changed: {field}"
 

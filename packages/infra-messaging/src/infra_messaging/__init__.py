@@ -1,0 +1,7 @@
+"""Typed events inside of one process, and message brokers that lose nothing."""
+
+from infra_messaging.memory import InMemoryBroker
+from infra_messaging.messages import MessagingMessages
+from infra_messaging.relay import OutboxRelay
+
+__all__ = ["InMemoryBroker", "MessagingMessages", "OutboxRelay"]

@@ -1,0 +1,297 @@
+"""The way of messages from one feed through the workers: held until they are settled, buried or given back."""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from datetime import datetime
+from functools import partial
+from typing import Any, Final
+from uuid import uuid4
+
+from infra_messaging._engine import Feed, Received
+from infra_messaging._handling import REPLIES, Member, UndecodableError
+from infra_messaging._waiting import ended, is_being_cancelled, pause
+from infra_messaging.messages import MessagingMessages
+from infra_protocols import (
+    DeadLetter,
+    HandlerCancelledError,
+    MessagingError,
+    correlation_id,
+    delivery,
+    full_jitter,
+)
+
+_LOG: Final = logging.getLogger("infra_messaging")
+_RETRY_DELAY: Final = 0.1
+_RETRY_DELAY_MAX: Final = 10.0
+
+
+class Lane:
+    """
+    One feed of a subscription, and all that is held of it.
+
+    What is held is in one of these places, and its lease is renewed there: it waits for a worker, it is running, its
+    next try is due later, it is done and to be settled, it is being settled, or it is left over for the end.
+    """
+
+    def __init__(self, feed: Feed, member: Member, hurry: asyncio.Event) -> None:
+        config = member.config
+        self._feed = feed
+        self._member = member
+        self._config = config
+        self._handling = member.handling
+        self._hurry = hurry
+        self._ordered = config.partitions is not None
+        self._most = max(1, config.prefetch // (config.partitions or 1))
+        self._hears_replies = member.pattern[0] in "*>"
+        self._held = 0
+        self._waiting: deque[Received] = deque()
+        self._running: list[Received | None] = [None] * config.concurrency
+        self._later: dict[Received, asyncio.TimerHandle] = {}
+        self._done: list[Received] = []
+        self._settling: list[Received] = []
+        self._left: list[Received] = []
+        self._failed_at: dict[Received, datetime] = {}
+        self._workers: list[asyncio.Task[None]] = []
+        self._stopped = self._over = False
+        self._stopping = asyncio.Event()
+        self._arrived = asyncio.Event()
+        self._room = asyncio.Event()
+        self._finished = asyncio.Event()
+
+    def start(self) -> None:
+        self._receiver = self._task(self._receive(), "receive")
+        self._settler = self._task(self._settle(), "settle")
+        self._workers = [self._task(self._work(place), "work") for place in range(self._config.concurrency)]
+
+    def _task(self, call: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
+        task = asyncio.get_running_loop().create_task
+        return task(call, name=f"infra_messaging.{name}", context=self._member.context.copy())
+
+    def handles(self, received: Received) -> bool:
+        return received in self._running
+
+    async def renew(self) -> bool:
+        """Renew the leases of all that is held, and say whether that went well."""
+        running = [received for received in self._running if received is not None]
+        held = [*running, *self._left, *self._later, *self._waiting, *self._done, *self._settling]
+        return not held or await self._succeeds("renew", partial(self._feed.renew, held))
+
+    async def end(self) -> None:
+        """
+        Take nothing more, give back what waits, wait for what runs; when the event `hurry` is set, cancel that.
+
+        Raises what the feed raises when it is closed.
+        """
+        self._stopped = True
+        self._stopping.set()
+        self._arrived.set()
+        self._receiver.cancel()
+        await ended(self._receiver)
+        for timer in self._later.values():
+            timer.cancel()
+        self._left += self._later
+        self._later.clear()
+        if not self._ordered:
+            # Parts are nobody else's before this feed is closed: what waits there goes back in its order, in the end.
+            await self._give_back()
+        await self._wait_for_workers()
+        self._over = True
+        self._finished.set()
+        await ended(self._settler)
+        self._left[:0] = [received for received in self._running if received is not None]
+        await self._give_back()
+        await self._feed.close()
+
+    async def _wait_for_workers(self) -> None:
+        hurry = asyncio.get_running_loop().create_task(self._hurry.wait())
+        while not hurry.done() and (working := [worker for worker in self._workers if not worker.done()]):
+            await asyncio.wait((hurry, *working), return_when=asyncio.FIRST_COMPLETED)
+        hurry.cancel()
+        for worker in self._workers:
+            worker.cancel()
+        await ended(hurry, *self._workers)
+
+    async def _give_back(self) -> None:
+        for received in self._waiting:
+            received.attempt -= 1  # that one was not begun
+        self._left += self._waiting
+        self._waiting.clear()
+        left = self._left.copy()
+        if left and await self._insist("give_back", partial(self._feed.give_back, left)):
+            del self._left[: len(left)]
+
+    async def _receive(self) -> None:
+        failures = 0
+        while True:
+            # Not before half have gone: so that not each is fetched alone.
+            while self._held >= self._most or len(self._waiting) * 2 > self._most:
+                self._room.clear()
+                await self._room.wait()
+            try:
+                taken = await self._feed.receive(self._most - self._held)
+            except (Exception, asyncio.CancelledError) as error:
+                self._failed("receive", error)
+                await pause(full_jitter(failures, _RETRY_DELAY, _RETRY_DELAY_MAX), self._stopping)
+                failures += 1
+                continue
+            failures = 0
+            self._held += len(taken)
+            self._waiting.extend(self._for_users(taken) if self._hears_replies else taken)
+            del taken  # nothing is kept here that was handled
+            self._arrived.set()
+
+    def _for_users(self, taken: Sequence[Received]) -> Sequence[Received]:
+        """Return those that are no replies, and have the others settled."""
+        replies = [received for received in taken if received.envelope.topic.startswith(REPLIES)]
+        if not replies:
+            return taken
+        self._done += replies
+        self._finished.set()
+        return [received for received in taken if received not in replies]
+
+    async def _work(self, place: int) -> None:
+        waiting, running, most = self._waiting, self._running, self._config.max_deliveries
+        read, call, answer = self._handling.read, self._handling.call, self._handling.answer
+        correlation_id.set(None)
+        while not self._stopped:
+            if not waiting:
+                delivery.set(None)
+                received = result = None  # nothing is kept here that was handled
+                self._room.set()  # what is done is settled in the next turn, and the next received in the same
+                self._arrived.clear()
+                await self._arrived.wait()
+                continue
+            received = running[place] = waiting.popleft()
+            try:
+                if received.attempt > most:
+                    received.attempt -= 1  # that one is not made
+                    raise _unsettled(received)
+                result = await call(read(received))
+                if result is not None:
+                    await answer(received, result)
+            except asyncio.CancelledError as error:
+                if is_being_cancelled():
+                    raise
+                await self._fail(received, _cancelled(call, error))
+            except Exception as error:
+                await self._fail(received, error)
+            else:
+                if not self._done:
+                    self._finished.set()
+                self._done.append(received)
+            running[place] = None
+
+    async def _fail(self, received: Received, error: Exception) -> None:
+        """Try again later, or bury it."""
+        config, attempt = self._config, received.attempt
+        first = self._failed_at.setdefault(received, self._member.clock.now())
+        if isinstance(error, UndecodableError) or attempt >= config.max_deliveries:
+            cause = error.__cause__ if isinstance(error, UndecodableError) else error
+            await self._bury(received, cause if isinstance(cause, Exception) else error, first)
+            return
+        text = MessagingMessages.HANDLER_FAILED.format(pattern=self._member.pattern, attempt=attempt, id=received.id)
+        _LOG.info(text, exc_info=error)
+        delay = full_jitter(attempt - 1, config.retry_delay, config.retry_delay_max)
+        if self._ordered:
+            await pause(delay, self._stopping)
+        if self._stopped:
+            self._left.append(received)
+        elif self._ordered:
+            self._again(received)
+        else:
+            self._later[received] = asyncio.get_running_loop().call_later(delay, self._again, received)
+
+    def _again(self, received: Received) -> None:
+        self._later.pop(received, None)
+        received.attempt += 1
+        self._waiting.appendleft(received)
+        self._arrived.set()
+
+    async def _bury(self, received: Received, error: Exception, first: datetime) -> None:
+        envelope = received.envelope
+        letter = DeadLetter[bytes](
+            id=uuid4().hex,
+            message_id=envelope.id,
+            topic=envelope.topic,
+            key=envelope.key,
+            headers=dict(envelope.headers),
+            message=None,
+            group=self._member.group,
+            attempts=received.attempt,
+            error=type(error).__name__,
+            reason=_told(error),
+            first_failed_at=first,
+            last_failed_at=self._member.clock.now(),
+            data=envelope.data,
+        )
+        if not await self._insist("bury", partial(self._feed.bury, received, letter)):
+            self._left.append(received)
+            return
+        text = MessagingMessages.MESSAGE_DEAD.format(pattern=self._member.pattern, id=envelope.id)
+        _LOG.warning(text, exc_info=error)
+        self._release((received,))
+        await self._handling.buried(received, error)
+
+    async def _settle(self) -> None:
+        while not self._over or self._done:
+            await self._finished.wait()
+            self._finished.clear()
+            if self._done:
+                self._settling, self._done = self._done, []
+                await self._insist("settle", partial(self._feed.settle, self._settling))
+                self._release(self._settling)
+                self._settling = []
+
+    def _release(self, received: Sequence[Received]) -> None:
+        self._held -= len(received)
+        self._room.set()
+        if self._failed_at:
+            for each in received:
+                self._failed_at.pop(each, None)
+
+    async def _insist(self, name: str, call: Callable[[], Awaitable[object]]) -> bool:
+        """Call until it succeeds; when there is no more time, once. Say whether it has."""
+        failures = 0
+        while not await self._succeeds(name, call):
+            if self._hurry.is_set():
+                return False
+            await pause(full_jitter(failures, _RETRY_DELAY, _RETRY_DELAY_MAX), self._hurry)
+            failures += 1
+        return True
+
+    async def _succeeds(self, name: str, call: Callable[[], Awaitable[object]]) -> bool:
+        try:
+            await call()
+        except (Exception, asyncio.CancelledError) as error:
+            self._failed(name, error)
+            return False
+        return True
+
+    def _failed(self, call: str, error: BaseException) -> None:
+        if isinstance(error, asyncio.CancelledError) and is_being_cancelled():
+            raise error
+        _LOG.warning(
+            MessagingMessages.ENGINE_CALL_FAILED.format(pattern=self._member.pattern, call=call), exc_info=error
+        )
+
+
+def _unsettled(received: Received) -> MessagingError:
+    return MessagingError(MessagingMessages.DELIVERED_TOO_OFTEN.format(deliveries=received.attempt))
+
+
+def _cancelled(handler: object, error: BaseException) -> HandlerCancelledError:
+    name = getattr(handler, "__qualname__", type(handler).__qualname__)
+    failure = HandlerCancelledError(MessagingMessages.MESSAGING_HANDLER_CANCELLED.format(handler=name))
+    failure.__cause__ = error
+    return failure
+
+
+def _told(error: Exception) -> str:
+    """Return what `error` says, without what is secret, and of bounded length."""
+    try:
+        text = str(error)
+    except Exception:
+        text = ""
+    return str(MessagingError("", parameters={"reason": text}).parameters["reason"])

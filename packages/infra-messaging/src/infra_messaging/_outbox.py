@@ -1,0 +1,210 @@
+"""What the outboxes have in common: how a message is a row, and how rows are published."""
+
+import asyncio
+import json
+import re
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, Protocol
+
+from infra_messaging._codecs import Codecs, Messages
+from infra_messaging.messages import MessagingMessages
+from infra_protocols import (
+    BrokerRefusedError,
+    DecodeError,
+    Header,
+    InfrastructureError,
+    MessageBroker,
+    MessagingError,
+    OutboxMessage,
+    OutboxRefusedError,
+    OutboxUnavailableError,
+    correlation_id,
+    delivery,
+    or_raise,
+    require_headers,
+    require_match,
+    require_range,
+    require_text,
+    require_type,
+)
+
+TABLE: Final = re.compile("[a-z_][a-z0-9_]{0,39}")
+_NAME: Final = re.compile(r"[^\x00\ud800-\udfff]{1,255}", re.DOTALL)
+# What every broker takes: one that refuses it would hold up all that is behind it.
+_ID: Final = re.compile(r"(?!\s)[^\x00-\x1f\x7f\ud800-\udfff]{1,200}(?<!\s)")
+_KEY: Final = re.compile(r"(?!\s)[^\x00-\x1f\x7f\ud800-\udfff]{1,1000}(?<!\s)")
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A message as a table has it."""
+
+    id: str
+    topic: str
+    key: str | None
+    headers: str
+    carried: str
+    """The headers that go with it from where it was written."""
+    data: bytes = field(repr=False)
+    number: int = 0
+    """Its place in the order."""
+    version: int = 0
+
+
+class Rows[TMessage]:
+    """Turns messages into rows, and back."""
+
+    def __init__(self, messages: Messages[TMessage]) -> None:
+        self._codecs = Codecs(messages)
+
+    def written(self, entity: OutboxMessage[TMessage]) -> Row:
+        kind: type[OutboxMessage[TMessage]] = OutboxMessage
+        or_raise(require_type(entity, "entity", kind))
+        or_raise(require_match(entity.id, "id", _ID))
+        if entity.key is not None:
+            or_raise(require_match(entity.key, "key", _KEY))
+        data = self._codecs.encode(entity.topic, entity.message)
+        carried = or_raise(require_headers(_carried()))
+        return Row(entity.id, entity.topic, entity.key, _dumped(entity.headers), _dumped(carried), data)
+
+    def read(self, row: Row, operation: str) -> OutboxMessage[TMessage]:
+        return OutboxMessage(row.topic, self.message(row, operation), row.key, json.loads(row.headers), row.id)
+
+    def message(self, row: Row, operation: str) -> TMessage:
+        try:
+            return self._codecs.decode(row.topic, row.data)
+        except DecodeError as error:
+            raise refused(error, operation) from error
+
+
+class Claims(Protocol):
+    """What one relay has to itself for the time being."""
+
+    async def more(self, most: int, keys: Collection[str], numbers: Collection[int]) -> Sequence[Row]:
+        """Claim rows, none of these keys and none with these numbers, and return them in their order."""
+        ...
+
+    async def forget(self, rows: Sequence[Row]) -> None:
+        """Delete what was published."""
+        ...
+
+
+async def relay[TMessage](
+    claims: Claims, rows: Rows[TMessage], broker: MessageBroker[TMessage], limit: int
+) -> tuple[int, MessagingError | None]:
+    """Publish at most `limit` rows, and return how many were, and what the broker made of the first it did not take."""
+    published = 0
+    keys: set[str] = set()
+    numbers: set[int] = set()
+    first: MessagingError | None = None
+    while published < limit:
+        claimed = await claims.more(limit - published, keys, numbers)
+        if not claimed:
+            break
+        batch = _Batch(rows, broker)
+        await batch.publish(claimed)
+        if batch.accepted:
+            await claims.forget(batch.accepted)
+            published += len(batch.accepted)
+        for row, error in batch.failed:
+            keys.update(() if row.key is None else (row.key,))
+            numbers.add(row.number)
+            first = first or error
+        if any(not isinstance(error, BrokerRefusedError | OutboxRefusedError) for _, error in batch.failed):
+            break  # the broker is away: it would be so for the others too
+    return published, first
+
+
+class _Batch[TMessage]:
+    """Publishes rows: those of one key one after the other, up to one that fails, and keys side by side."""
+
+    def __init__(self, rows: Rows[TMessage], broker: MessageBroker[TMessage]) -> None:
+        self._rows = rows
+        self._broker = broker
+        self.accepted: list[Row] = []
+        self.failed: list[tuple[Row, MessagingError]] = []
+
+    async def publish(self, rows: Iterable[Row]) -> None:
+        queues: dict[object, list[Row]] = {}
+        for row in rows:
+            queues.setdefault(row.number if row.key is None else row.key, []).append(row)
+        if len(queues) == 1:
+            await self._in_order(*queues.values())
+            return
+        async with asyncio.TaskGroup() as group:
+            for queue in queues.values():
+                group.create_task(self._in_order(queue))
+        self.failed.sort(key=lambda failure: failure[0].number)
+
+    async def _in_order(self, rows: Sequence[Row]) -> None:
+        for row in rows:
+            try:
+                message = self._rows.message(row, "outbox.relay")
+                headers = json.loads(row.carried) | json.loads(row.headers)
+                await self._broker.publish(row.topic, message, key=row.key, headers=headers, id=row.id)
+            except MessagingError as error:
+                self.failed.append((row, error))
+                return
+            except Exception as error:
+                refusal = BrokerRefusedError(
+                    MessagingMessages.MESSAGING_REFUSED.format(reason=reason(error)), operation="outbox.relay"
+                )
+                refusal.__cause__ = error
+                self.failed.append((row, refusal))
+                return
+            self.accepted.append(row)
+
+
+def require_limit(limit: int) -> int:
+    return or_raise(require_range(or_raise(require_type(limit, "limit", int)), "limit", min=1))
+
+
+def require_table(table: str) -> str:
+    return or_raise(require_match(table, "table", TABLE))
+
+
+def schema_text(table: str, steps: Sequence[str]) -> str:
+    """Return what is run on an empty database."""
+    versions = f"CREATE TABLE {table}_schema (version integer NOT NULL);"
+    noted = (f"{step}\nINSERT INTO {table}_schema VALUES ({number});" for number, step in enumerate(steps, 1))
+    return "\n".join([versions, *noted])
+
+
+def too_new(found: int, known: int, operation: str) -> OutboxRefusedError:
+    return OutboxRefusedError(MessagingMessages.SCHEMA_TOO_NEW.format(found=found, known=known), operation=operation)
+
+
+def unavailable(error: BaseException, operation: str) -> OutboxUnavailableError:
+    message = MessagingMessages.MESSAGING_OUTBOX_UNAVAILABLE.format(reason=reason(error))
+    return OutboxUnavailableError(message, operation=operation)
+
+
+def refused(error: Exception, operation: str) -> OutboxRefusedError:
+    message = MessagingMessages.MESSAGING_OUTBOX_REFUSED.format(reason=reason(error))
+    return OutboxRefusedError(message, operation=operation)
+
+
+def reason(error: BaseException) -> str:
+    text = error.message if isinstance(error, InfrastructureError) else str(error)
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def _carried() -> dict[str, str]:
+    carried: dict[str, str] = {}
+    if (current := delivery.get()) is not None:
+        for name in (Header.TRACE_PARENT, Header.TRACE_STATE):
+            if name in current.headers:
+                carried[name.value] = current.headers[name]
+    if (correlation := correlation_id.get()) is not None:
+        carried[Header.CORRELATION_ID.value] = correlation
+    return carried
+
+
+def _dumped(headers: Any) -> str:
+    return json.dumps(dict(headers), separators=(",", ":"))
+
+
+def require_name(value: str, field: str) -> str:
+    """Return what names a consumer, or a message that it has acted on."""
+    return or_raise(require_match(or_raise(require_text(value, field)), field, _NAME))

@@ -1,0 +1,32 @@
+"""The error texts of this package."""
+
+from typing import Final
+
+from infra_protocols import ErrorMessages
+
+
+class MessagingMessages(ErrorMessages):
+    """
+    The texts of `infra_protocols.ErrorMessages`, and those that only an implementation of messaging needs.
+
+    >>> MessagingMessages.MISSING_EXTRA.format(extra="redis")
+    'This takes a library that is not installed: pip install infra-messaging[redis]'
+    """
+
+    MISSING_EXTRA: Final[str] = "This takes a library that is not installed: pip install infra-messaging[{extra}]"
+
+    # Brokers
+    NO_CODEC: Final[str] = "No pattern of the messages stands for the topic {topic}"
+    DELIVERED_TOO_OFTEN: Final[str] = "Delivered {deliveries} times, and never settled"
+    ENGINE_CALL_FAILED: Final[str] = "Subscription to {pattern}: {call} failed; it is tried again"
+    HANDLER_FAILED: Final[str] = "Subscription to {pattern}: delivery {attempt} of message {id} failed"
+    MESSAGE_DEAD: Final[str] = "Subscription to {pattern}: message {id} is a dead letter"
+    REPLY_FAILED: Final[str] = "Nobody could be told that the request {id} has failed"
+    CLOSE_FAILED: Final[str] = "The broker was closed, but for: {call}"
+
+    # Outbox and inbox
+    SCHEMA_TOO_NEW: Final[str] = "The tables are of version {found}, and this release knows them up to {known}"
+    SQLITE_NO_FILE: Final[str] = "database must be the path of a file: what is in memory only one connection sees"
+    TRANSACTION_ENDED: Final[str] = "The transaction cannot be committed: it failed, or was ended, inside of the block"
+    RELAY_FAILED: Final[str] = "The relay of the outbox failed (%s); it is tried again"
+    RELAY_HOOK_FAILED: Final[str] = "What the relay of the outbox was to call when it fails has failed itself"

@@ -1,0 +1,110 @@
+"""A database of PostgreSQL: transactions on connections that are lent, and what its errors mean."""
+
+import asyncio
+import zlib
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any, Final, Protocol
+
+from psycopg import AsyncConnection, Error, InterfaceError, OperationalError
+from psycopg.pq import TransactionStatus
+from psycopg.rows import tuple_row
+
+from infra_messaging._outbox import refused, require_table, schema_text, too_new, unavailable
+from infra_messaging.messages import MessagingMessages
+from infra_protocols import OutboxRefusedError, or_raise, require_range
+
+_AWAY: Final = (OperationalError, InterfaceError, OSError, TimeoutError)
+"""What psycopg and the pools raise when PostgreSQL is away, or there is no connection."""
+
+
+class Connections(Protocol):
+    """
+    What lends connections of psycopg: a `psycopg_pool.AsyncConnectionPool`, or a pool of infra-pool.
+
+    >>> def outbox(pool: Connections) -> "PostgresOutbox[str]":
+    ...     return PostgresOutbox(pool, str)
+    """
+
+    def connection(self, timeout: float | None = None) -> AbstractAsyncContextManager[AsyncConnection[Any]]:
+        """Return a context manager that borrows a connection within `timeout` seconds, and gives it back."""
+        ...
+
+
+class Database:
+    """The tables of one outbox or inbox."""
+
+    def __init__(self, pool: Connections, table: str, steps: Sequence[str], timeout: float) -> None:
+        self._pool = pool
+        self.table: str = require_table(table)
+        self._steps = steps
+        self._timeout: float = or_raise(require_range(timeout, "timeout", above=0))
+
+    @property
+    def schema(self) -> str:
+        return schema_text(self.table, self._steps)
+
+    async def create_schema(self, operation: str) -> None:
+        # Locks are numbers, for the whole database: two that are alike by chance only wait for each other.
+        lock = zlib.crc32(f"infra_messaging {self.table}".encode())
+        table = self.table
+        async with self.transaction(operation) as connection:
+            await self.rows(connection, operation, b"SELECT pg_advisory_xact_lock(%(lock)s)", {"lock": lock})
+            made = f"CREATE TABLE IF NOT EXISTS {table}_schema (version integer NOT NULL)"
+            await self.rows(connection, operation, made.encode())
+            found = f"SELECT coalesce(max(version), 0) FROM {table}_schema"
+            [(done,)] = await self.rows(connection, operation, found.encode())
+            if done > len(self._steps):
+                raise too_new(done, len(self._steps), operation)
+            for number, step in enumerate(self._steps[done:], done + 1):
+                await self.rows(connection, operation, step.encode())
+                await self.rows(connection, operation, f"INSERT INTO {table}_schema VALUES ({number})".encode())
+
+    @asynccontextmanager
+    async def transaction(self, operation: str) -> AsyncGenerator[AsyncConnection[Any]]:
+        """Borrow a connection and begin; commit at the end, unless the block raises, and give it back."""
+        inside: BaseException | None = None
+        try:
+            async with asyncio.timeout(self._timeout) as limit:  # which the block itself does not have
+                lent = self._pool.connection(timeout=self._timeout)
+                async with lent as connection, connection.transaction():
+                    limit.reschedule(None)
+                    try:
+                        yield connection
+                    except BaseException as error:
+                        inside = error
+                        raise
+                    finally:
+                        limit.reschedule(asyncio.get_running_loop().time() + self._timeout)
+                    await self._require_open(connection, operation)
+        except _AWAY as error:
+            if error is inside:
+                raise
+            raise unavailable(error, operation) from error
+        except Error as error:
+            if error is inside:
+                raise
+            raise refused(error, operation) from error
+
+    async def rows(
+        self, connection: AsyncConnection[Any], operation: str, statement: bytes, values: dict[str, Any] | None = None
+    ) -> list[tuple[Any, ...]]:
+        """Execute a statement, and return its rows, whatever the connection makes of rows otherwise."""
+        async with self._bounded(operation), connection.cursor(row_factory=tuple_row) as cursor:
+            await cursor.execute(statement, values)
+            return await cursor.fetchall() if cursor.description else []
+
+    async def _require_open(self, connection: AsyncConnection[Any], operation: str) -> None:
+        # PostgreSQL answers a commit after an error with a rollback, of which psycopg says nothing.
+        if connection.info.transaction_status is TransactionStatus.INERROR:
+            raise OutboxRefusedError(MessagingMessages.TRANSACTION_ENDED, operation=operation)
+
+    @asynccontextmanager
+    async def _bounded(self, operation: str) -> AsyncGenerator[None]:
+        try:
+            async with asyncio.timeout(self._timeout):
+                yield
+        except _AWAY as error:
+            raise unavailable(error, operation) from error
+        except Error as error:
+            raise refused(error, operation) from error

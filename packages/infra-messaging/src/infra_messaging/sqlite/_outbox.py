@@ -1,0 +1,203 @@
+"""An outbox in SQLite."""
+
+import sqlite3
+from collections.abc import AsyncGenerator, Collection, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import aiosqlite
+
+from infra_messaging._codecs import Messages
+from infra_messaging._outbox import Row, Rows, relay, require_limit, require_table
+from infra_messaging.messages import MessagingMessages
+from infra_messaging.sqlite._database import Database, is_busy, told
+from infra_protocols import EntityExistsError, EntityNotFoundError, MessageBroker, OutboxMessage, Repository
+
+_COLUMNS: Final = "id, topic, key, headers, carried, message, number, version"
+_STEPS: Final = (
+    """
+    CREATE TABLE {table} (
+        number INTEGER PRIMARY KEY AUTOINCREMENT,
+        id TEXT NOT NULL UNIQUE,
+        topic TEXT NOT NULL,
+        key TEXT,
+        headers TEXT NOT NULL,
+        carried TEXT NOT NULL,
+        message BLOB NOT NULL,
+        version INTEGER NOT NULL DEFAULT 0
+    );""",
+)
+
+
+class SqliteOutbox[TMessage]:
+    """
+    Messages that wait in SQLite until they are published.
+
+    It keeps every promise of `infra_protocols.Outbox`. Connections are those of aiosqlite, to the same file; they need
+    a `timeout`, as sqlite3 gives them, since SQLite has one writer at a time. So the order in which rows are written
+    is the order in which their transactions are committed.
+
+    One relay works at a time: it holds a lock on a file of its own, named as the database with `-TABLE-relay` behind,
+    and others find nothing to do. The database is not locked while it publishes, and its lock ends with its process.
+    A message that is updated while it is being published is published again, as it is then.
+
+    Args:
+        database: the path of the file; the tables in it are made by `create_schema`.
+        messages: the type of the messages, or a `Codec`, or either by the pattern of the topic.
+        table: the name of the table, in lower case; the names of others begin with it.
+        timeout: how many seconds a call may wait for the transactions of others.
+
+    Type parameters:
+        TMessage: the messages.
+
+    Raises:
+        ValidationError: `database` is no path of a file, `table` is no plain name, a number is out of bounds, or the
+            type is not known to `JsonCodec`.
+
+    >>> from infra_protocols import Outbox
+    >>> isinstance(SqliteOutbox("shop.db", str), Outbox)
+    True
+    """
+
+    def __init__(
+        self,
+        database: Path | str,
+        messages: Messages[TMessage],
+        *,
+        table: str = "outbox",
+        timeout: float = 5.0,
+    ) -> None:
+        steps = [step.format(table=require_table(table)) for step in _STEPS]
+        self._database = Database(database, table, steps, timeout)
+        self._rows = Rows[TMessage](messages)
+
+    @property
+    def schema(self) -> str:
+        """The SQL that `create_schema` runs on an empty database, to be looked at, or run by somebody else."""
+        return self._database.schema
+
+    async def create_schema(self) -> None:
+        """
+        Make the tables, or bring those of an earlier release up to date, and put the database into WAL mode.
+
+        Where all is there, nothing is done. Any number of processes may do so at once.
+
+        Raises:
+            OutboxRefusedError: the tables are of a later release, or SQLite refuses.
+            OutboxUnavailableError: the file cannot be opened, or another transaction takes too long.
+        """
+        await self._database.create_schema("outbox.create_schema")
+
+    def bind(self, connection: aiosqlite.Connection) -> Repository[OutboxMessage[TMessage], str]:
+        """
+        Return the messages that wait, as `connection` sees them; see `infra_protocols.Outbox.bind`.
+
+        On a connection that begins no transactions by itself (`isolation_level=None`), begin one first: else each call
+        is one of its own.
+        """
+        return _Bound(connection, self._database.table, self._rows)
+
+    async def relay(self, broker: MessageBroker[TMessage], *, limit: int = 100) -> int:
+        """Publish messages that wait, at most `limit`, and return how many; see `infra_protocols.Outbox.relay`."""
+        require_limit(limit)
+        async with self._alone() as is_alone:
+            if not is_alone:
+                return 0
+            published, error = await relay(_Claims(self._database), self._rows, broker, limit)
+        if error is not None:
+            raise error
+        return published
+
+    @asynccontextmanager
+    async def _alone(self) -> AsyncGenerator[bool]:
+        """Lock out other relays; the lock is one of the operating system, and ends with the process at the latest."""
+        database = self._database.path.resolve()
+        path = database.with_name(f"{database.name}-{self._database.table}-relay")
+        async with self._database.opened("outbox.relay", path) as connection:
+            with told("outbox.relay"):
+                try:
+                    await connection.execute_fetchall("BEGIN EXCLUSIVE")
+                    is_alone = True
+                except sqlite3.OperationalError as error:
+                    if not is_busy(error):
+                        raise
+                    is_alone = False
+            yield is_alone
+
+
+class _Claims:
+    """Rows for the one relay that works."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def more(self, most: int, keys: Collection[str], numbers: Collection[int]) -> Sequence[Row]:
+        places = ", ".join("?" * len(keys))
+        others = ", ".join("?" * len(numbers))
+        sql = (
+            f"SELECT {_COLUMNS} FROM {self._database.table} WHERE (key IS NULL OR key NOT IN ({places}))"
+            f" AND number NOT IN ({others}) ORDER BY number LIMIT ?"
+        )
+        return [Row(*row) for row in await self._database.read("outbox.relay", sql, (*keys, *numbers, most))]
+
+    async def forget(self, rows: Sequence[Row]) -> None:
+        sql = f"DELETE FROM {self._database.table} WHERE number = ? AND version = ?"
+        async with self._database.transaction("outbox.relay") as connection:
+            with told("outbox.relay"):
+                await connection.executemany(sql, [(row.number, row.version) for row in rows])
+
+
+class _Bound[TMessage]:
+    """The table, in the transaction of a connection."""
+
+    def __init__(self, connection: aiosqlite.Connection, table: str, rows: Rows[TMessage]) -> None:
+        self._connection = connection
+        self._table = table
+        self._rows = rows
+
+    async def get(self, id: str) -> OutboxMessage[TMessage] | None:
+        rows = await self._selected("WHERE id = ?", id)
+        return self._rows.read(rows[0], "outbox.get") if rows else None
+
+    async def get_all(self) -> list[OutboxMessage[TMessage]]:
+        return [self._rows.read(row, "outbox.get_all") for row in await self._selected("ORDER BY number")]
+
+    async def create(self, entity: OutboxMessage[TMessage]) -> OutboxMessage[TMessage]:
+        row = self._rows.written(entity)
+        sql = (
+            f"INSERT INTO {self._table} (id, topic, key, headers, carried, message) VALUES (?, ?, ?, ?, ?, ?)"
+            " ON CONFLICT (id) DO NOTHING RETURNING number"
+        )
+        values = (row.id, row.topic, row.key, row.headers, row.carried, row.data)
+        if not await self._done("outbox.create", sql, *values):
+            raise EntityExistsError(MessagingMessages.ENTITY_EXISTS.format(id=row.id), operation="outbox.create")
+        return self._rows.read(row, "outbox.create")
+
+    async def update(self, entity: OutboxMessage[TMessage]) -> OutboxMessage[TMessage]:
+        row = self._rows.written(entity)
+        sql = (
+            f"UPDATE {self._table} SET topic = ?, key = ?, headers = ?, carried = ?, message = ?,"
+            " version = version + 1 WHERE id = ? RETURNING number"
+        )
+        values = (row.topic, row.key, row.headers, row.carried, row.data, row.id)
+        if not await self._done("outbox.update", sql, *values):
+            raise EntityNotFoundError(MessagingMessages.ENTITY_NOT_FOUND.format(id=row.id), operation="outbox.update")
+        return self._rows.read(row, "outbox.update")
+
+    async def delete(self, id: str) -> bool:
+        return await self._done("outbox.delete", f"DELETE FROM {self._table} WHERE id = ? RETURNING number", id)
+
+    async def exists(self, id: str) -> bool:
+        return await self._done("outbox.exists", f"SELECT number FROM {self._table} WHERE id = ?", id)
+
+    async def _done(self, operation: str, sql: str, *values: Any) -> bool:
+        with told(operation):
+            return bool(list(await self._connection.execute_fetchall(sql, values)))
+
+    async def _selected(self, where: str, *values: str) -> list[Row]:
+        with told("outbox.get"):
+            async with self._connection.cursor() as cursor:
+                cursor.row_factory = None  # whatever that of the connection makes of rows
+                await cursor.execute(f"SELECT {_COLUMNS} FROM {self._table} {where}", values)
+                return [Row(*row) for row in await cursor.fetchall()]

@@ -1,0 +1,136 @@
+"""What happens when publishing fails, or ends in the middle."""
+
+import asyncio
+
+from hypothesis import strategies as st
+
+from infra_conformance.messages import ConformanceMessages
+from infra_conformance.outbox_base import CheckedOutbox, OutboxChecks, expect_published, keyed, message
+from infra_conformance.proof import check, swept
+from infra_conformance.recording_broker import RecordingBroker
+from infra_conformance.trial import Broken, Trial, expect, refused
+from infra_protocols.errors import MessagingError
+
+
+class OutboxRelayingChecks[TConnection](OutboxChecks[TConnection]):
+    """
+    The checks of relays that fail.
+
+    Type parameters:
+        TConnection: a connection of the database.
+    """
+
+    @check("outbox-40")
+    async def test_refused(self, trial: Trial[CheckedOutbox[TConnection]]) -> None:
+        """Where one is refused, those behind it wait, and others go on; it is told, and what was accepted is gone."""
+        desk, broker = trial.raw, RecordingBroker()
+        written = [message(f"{number}{key}", key) for number in range(3) for key in ("a", "b", "c")]
+        await self.write(desk, *written)
+        broker.refuse("b")
+        for _ in range(2):
+            await refused("relay to a broker that refuses", desk.outbox.relay(broker), MessagingError)
+            expect("what waits", await self.waiting(desk), ["0b", "1b", "2b"])
+        expect("what was tried", {each.id for each in broker.tried if each.key == "b"}, {"0b"})
+        broker.mend()
+        expect("how many were published in the end", await desk.outbox.relay(broker), 3)
+        expect_published(broker, written)
+
+    @check("outbox-41")
+    async def test_refused_many(self, trial: Trial[CheckedOutbox[TConnection]]) -> None:
+        """What is refused holds up no other, however much waits behind it."""
+        desk, broker = trial.raw, RecordingBroker()
+        await self.write(desk, *(message(f"{number}a", "a") for number in range(7)), message("0b", "b"), message("z"))
+        broker.refuse("a")
+        for _ in range(2):
+            try:
+                await desk.outbox.relay(broker, limit=3)
+            except MessagingError:
+                continue
+        expect("what was published", sorted(str(each.id) for each in broker.accepted), ["0b", "z"])
+
+    @check("outbox-42")
+    async def test_no_answer(self, trial: Trial[CheckedOutbox[TConnection]]) -> None:
+        """What a broker does not answer for is published again, with the same id, before those behind it."""
+        desk, broker = trial.raw, RecordingBroker()
+        written = [message(id, "a") for id in "123"]
+        await self.write(desk, *written)
+        broker.fall_silent(after=1)
+        await refused("relay to a broker that does not answer", desk.outbox.relay(broker), MessagingError)
+        expect("what waits", await self.waiting(desk), ["2", "3"])
+        broker.mend()
+        await self.drained(desk, broker)
+        expect("what was published", [each.id for each in broker.accepted], ["1", "2", "2", "3"])
+
+    @check("outbox-43")
+    async def test_dies(self, trial: Trial[CheckedOutbox[TConnection]]) -> None:
+        """What a relay was publishing when it ended is published by another, with the same id, and nothing is lost."""
+        desk, broker = trial.raw, RecordingBroker()
+        written = [message("1a", "a"), message("2a", "a"), message("1b", "b"), message("z")]
+        await self.write(desk, *written)
+        broker.hang(after=1, accepts=trial.draw(st.booleans()))
+        await self._end(trial, broker, asyncio.ensure_future(desk.another().relay(broker)))
+        broker.mend()
+        await self.drained(desk, broker)
+        expect_published(broker, written, once=False)
+
+    @check("outbox-44")
+    async def test_one_that_hangs(self, trial: Trial[CheckedOutbox[TConnection]]) -> None:
+        """What a relay is publishing no other publishes meanwhile, nor what is behind it."""
+        desk, broker = trial.raw, RecordingBroker()
+        written = [message(f"{number}a", "a") for number in range(3)]
+        await self.write(desk, *written)
+        broker.hang()
+        relaying = asyncio.ensure_future(desk.another().relay(broker, limit=2))
+        await self._hangs(trial, broker)
+        calm = RecordingBroker()
+        expect("what another relay finds", await desk.another().relay(calm), 0)
+        broker.mend()
+        expect("what the first has published", await self.in_time(trial, "a relay", relaying), 2)
+        await self.drained(desk, calm)
+        expect("what was published", keyed([*broker.accepted, *calm.accepted]), {"a": ["0a", "1a", "2a"]})
+        expect("how often", len(broker.accepted) + len(calm.accepted), 3)
+
+    @check("outbox-45")
+    async def test_holds_up_no_writer(self, trial: Trial[CheckedOutbox[TConnection]]) -> None:
+        """While a relay waits for its broker, transactions write and commit, also with the same key."""
+        desk, broker = trial.raw, RecordingBroker()
+        await self.write(desk, message("1", "a"))
+        broker.hang()
+        relaying = asyncio.ensure_future(desk.another().relay(broker))
+        await self._hangs(trial, broker)
+        try:
+            writing = self.write(desk, message("2", "a"), message("3"))
+            await self.in_time(trial, "a write", asyncio.ensure_future(writing))
+        finally:
+            broker.mend()
+            await self.in_time(trial, "a relay", relaying)
+        await self.drained(desk, broker)
+        expect_published(broker, [message("1", "a"), message("2", "a"), message("3")])
+
+    @swept("outbox-31")
+    async def test_interrupted_relay(self, trial: Trial[CheckedOutbox[TConnection]]) -> None:
+        """A relay that is interrupted anywhere loses nothing and reorders nothing, and the next one goes on."""
+        desk, broker = trial.raw, RecordingBroker()
+        written = [message("1a", "a"), message("2a", "a"), message("1b", "b"), message("z")]
+        await self.write(desk, *written)
+        outcome = await trial.interrupt(desk.another().relay(broker))
+        if outcome.finished:
+            expect("what was published", outcome.value, 4)
+            expect("what waits", await self.waiting(desk), [])
+        await self.drained(desk, broker)
+        expect_published(broker, written, once=outcome.finished)
+
+    async def _hangs(self, trial: Trial[CheckedOutbox[TConnection]], broker: RecordingBroker) -> None:
+        for _ in range(3000):
+            if broker.hanging:
+                return
+            await asyncio.sleep(0.01 if self.real_time else self.tick)
+        raise Broken(ConformanceMessages.OUTBOX_STUCK.format(ids="all"))
+
+    async def _end(
+        self, trial: Trial[CheckedOutbox[TConnection]], broker: RecordingBroker, relaying: "asyncio.Future[int]"
+    ) -> None:
+        await self._hangs(trial, broker)
+        await trial.elapse(self.tick)
+        relaying.cancel()
+        await asyncio.wait((relaying,))
