@@ -155,7 +155,7 @@ async def test_the_statistics_and_the_index_follow(engine: list[str], postgres_d
 async def test_a_search_needs_words(http: httpx.AsyncClient) -> None:
     for words in ("", "...", " ".join("abcdefghijk")):
         answer = await http.get("/search", params={"q": words})
-        assert answer.status_code == 400
+        assert answer.status_code == 422
 
 
 async def test_events_wait_while_the_broker_is_away(redis_server: RedisServer) -> None:
