@@ -9,7 +9,7 @@ after each operation has its effect: so it finds the interleavings that a databa
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
 from itertools import cycle
@@ -94,6 +94,12 @@ class SlowPastes:
         self.states.append(state)
         await self._turns()
         return answer
+
+    async def search(self, words: Sequence[str], limit: int) -> list[Paste]:
+        raise NotImplementedError
+
+    async def statistics(self) -> dict[str, tuple[int, int, int]]:
+        raise NotImplementedError
 
     async def _turns(self) -> None:
         for _ in range(next(self._delays)):

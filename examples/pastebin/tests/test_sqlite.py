@@ -9,7 +9,7 @@ import pytest
 
 from pastebin.errors import DatabaseError
 from pastebin.paste import Paste
-from pastebin.sqlite import IN_MEMORY, MIGRATIONS, SqlitePasteRepository
+from pastebin.sqlite import MIGRATIONS, SqlitePasteRepository
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
@@ -37,13 +37,13 @@ async def test_a_closed_file_is_one_file(tmp_path: Path) -> None:
 
 
 async def test_a_database_is_told_from_all_others(tmp_path: Path) -> None:
-    async def identity(database: Path | str) -> str:
+    async def identity(database: Path | None) -> str:
         async with SqlitePasteRepository.open(database) as repository:
             return await repository.identity()
 
     one, other = tmp_path / "one.db", tmp_path / "other.db"
     assert await identity(one) == await identity(one)
-    assert len({await identity(each) for each in (one, other, IN_MEMORY, IN_MEMORY)}) == 4
+    assert len({await identity(each) for each in (one, other, None, None)}) == 4
 
 
 async def test_a_cancelled_call_leaves_no_transaction_open(tmp_path: Path) -> None:

@@ -48,6 +48,8 @@ def create_app(service: PasteService, sessions: Sessions | None = None, health: 
             Route("/pastes/{id}", pastes.get, methods=["GET"]),
             Route("/pastes/{id}", pastes.update, methods=["PUT"]),
             Route("/pastes/{id}", pastes.delete, methods=["DELETE"]),
+            Route("/search", pastes.search, methods=["GET"]),
+            Route("/statistics", pastes.statistics, methods=["GET"]),
             *probes,
             *([] if sessions is None else session_routes(sessions)),
         ],
@@ -97,6 +99,16 @@ class _PasteRoutes:
         if author is None:
             return _answer(await limit.flat_map_async(self._service.newest), _listed)
         return _answer(await limit.flat_map_async(lambda limit: self._service.by_author(author, limit)), _listed)
+
+    async def search(self, request: Request) -> Response:
+        text = request.query_params.get("q", "")
+        limit = _limit(request.query_params.get("limit", str(MAX_LIMIT)))
+        return _answer(await limit.flat_map_async(lambda limit: self._service.search(text, limit)), _listed)
+
+    async def statistics(self, _: Request) -> Response:
+        counts = await self._service.statistics()
+        names = ("created", "changed", "deleted")
+        return JSONResponse({author: dict(zip(names, each, strict=True)) for author, each in counts.items()})
 
     async def _allowed_at[T](self, request: Request, asked: T) -> Result[T, InfrastructureError]:
         """Return what is asked, if who asks may change the paste that there is."""

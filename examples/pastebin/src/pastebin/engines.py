@@ -5,6 +5,7 @@ import os
 from collections.abc import AsyncGenerator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final, cast
 
@@ -17,14 +18,16 @@ from infra_cache import InMemoryCacheProvider, TieredCacheProvider
 from infra_cache.redis import WhenAway
 from infra_protocols import CacheProvider, StoredToken, SystemClock, TokenStoreProtocol
 from pastebin.accounts import Accounts
+from pastebin.broker import open_broker
+from pastebin.followers import OpenBroker
 from pastebin.messages import PastebinMessages
 from pastebin.postgres import PostgresPasteRepository
-from pastebin.repository import PasteRepository
+from pastebin.repository import FollowedPastes
 from pastebin.service import Read
 from pastebin.sessions import Sessions
 from pastebin.shared import SharedReads, size_of
 from pastebin.sql import SqlPasteRepository
-from pastebin.sqlite import IN_MEMORY, SqlitePasteRepository
+from pastebin.sqlite import SqlitePasteRepository
 
 CACHE_SIZE: Final = 64 * 1024 * 1024
 """How large the reads that are kept in memory may be together, in bytes."""
@@ -40,8 +43,10 @@ CACHE_NAMESPACE: Final = "pastebin-1"
 class Engines:
     """What the service runs on."""
 
-    pastes: PasteRepository
+    pastes: FollowedPastes
     cache: CacheProvider[Read]
+    open_broker: OpenBroker
+    """Opens the broker that carries what happens to pastes."""
     sessions: Sessions | None = None
     """Who is logged in; `None` where everybody may write."""
 
@@ -51,7 +56,7 @@ def add_engine_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--database",
         metavar="FILE",
-        help="SQLite file to keep the pastes in, made when missing (default: memory, forgotten at the end)",
+        help="SQLite file to keep the pastes in, made when missing (default: one of its own, gone at the end)",
     )
     parser.add_argument(
         "--postgres", metavar="URL", type=_postgres_url, help="PostgreSQL to keep the pastes in instead"
@@ -95,7 +100,7 @@ async def open_engines(options: argparse.Namespace) -> AsyncGenerator[Engines]:
             sessions = None
             if options.accounts is not None:
                 sessions = Sessions(options.accounts, tokens, SystemClock(), None if key is None else key.encode())
-            yield Engines(pastes, cache, sessions)
+            yield Engines(pastes, cache, partial(open_broker, options, namespace), sessions)
 
 
 @asynccontextmanager
@@ -110,7 +115,7 @@ async def _open_tokens(options: argparse.Namespace, namespace: str) -> AsyncGene
 def _open_pastes(options: argparse.Namespace) -> AbstractAsyncContextManager[SqlPasteRepository]:
     if options.postgres is not None:
         return PostgresPasteRepository.open(options.postgres)
-    return SqlitePasteRepository.open(IN_MEMORY if options.database is None else options.database)
+    return SqlitePasteRepository.open(options.database)
 
 
 @asynccontextmanager

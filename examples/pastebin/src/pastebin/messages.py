@@ -46,6 +46,9 @@ class PastebinMessages(ErrorMessages):
     DATABASE_FAILED: Final[str] = "Database {database} failed: {reason}"
     SCHEMA_TOO_NEW: Final[str] = "its schema has version {found}, this program knows versions up to {known}"
 
+    # Events
+    BROKER_AWAY: Final[str] = "Events wait, for the broker is away: %s"
+
     # Server command
     CANNOT_LISTEN: Final[str] = "Cannot listen: {reason}"
     NOT_A_REDIS_URL: Final[str] = "not a redis://, rediss:// or unix:// address"

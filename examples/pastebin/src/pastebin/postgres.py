@@ -1,14 +1,16 @@
 """Pastes in PostgreSQL."""
 
-from collections.abc import AsyncGenerator, Generator, Sequence
+from collections.abc import AsyncGenerator, Callable, Generator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any, Final, Self, override
 
 import psycopg
 
+from infra_messaging.postgres import PostgresInbox, PostgresOutbox
 from infra_pool import ConnectionPool, PoolConfig
 from infra_pool.postgres import PsycopgFactory
-from infra_protocols import ConnectionPoolProtocol, PoolError
+from infra_protocols import ConnectionPoolProtocol, MessagingError, PoolError
+from pastebin.events import EVENTS, PasteEvent, outgoing
 from pastebin.messages import PastebinMessages
 from pastebin.sql import POOL_TIMEOUT, SqlPasteRepository, Value, failure
 
@@ -28,6 +30,16 @@ MIGRATIONS: Final = (
     """,
     b"CREATE INDEX pastes_by_author ON pastes (author, number)",
     b"CREATE TABLE identity AS SELECT convert_to(gen_random_uuid()::text, 'UTF8') AS id",
+    b"CREATE TABLE words (word BYTEA NOT NULL, paste BYTEA NOT NULL, PRIMARY KEY (word, paste))",
+    b"CREATE INDEX words_by_paste ON words (paste)",
+    b"""
+    CREATE TABLE statistics (
+        author BYTEA PRIMARY KEY,
+        created BIGINT NOT NULL,
+        changed BIGINT NOT NULL,
+        deleted BIGINT NOT NULL
+    )
+    """,
 )
 """The steps from an empty database to the present schema; the table `migrations` has a row for each of those taken."""
 
@@ -48,9 +60,15 @@ class PostgresPasteRepository(SqlPasteRepository):
 
     parameter = r"%(\1)s"
     database = _NAME
+    each_word = (
+        "(SELECT convert_to(value, 'UTF8') AS value "
+        "FROM jsonb_array_elements_text(convert_from({words}, 'UTF8')::jsonb)) AS words"
+    )
 
     def __init__(self, pool: ConnectionPool[_Connection]) -> None:
         self._pool = pool
+        self._outbox = PostgresOutbox[PasteEvent](pool, EVENTS)
+        self._inbox = PostgresInbox(pool)
 
     @classmethod
     @asynccontextmanager
@@ -69,7 +87,9 @@ class PostgresPasteRepository(SqlPasteRepository):
             finally:
                 await factory.destroy(first)
         async with ConnectionPool(factory, _POOL, name="pastebin") as pool:
-            yield cls(pool)
+            repository = cls(pool)
+            await repository.create_schema()
+            yield repository
 
     @property
     @override
@@ -87,16 +107,50 @@ class PostgresPasteRepository(SqlPasteRepository):
         with _typed_errors():
             async with self._pool.connection() as connection:
                 await _migrate(connection)
+            await self._outbox.create_schema()
+            await self._inbox.create_schema()
+
+    @property
+    @override
+    def outbox(self) -> PostgresOutbox[PasteEvent]:
+        return self._outbox
+
+    @property
+    @override
+    def inbox(self) -> PostgresInbox:
+        return self._inbox
 
     @override
     async def _read(self, statement: str, **parameters: Value) -> Sequence[tuple[Any, ...]]:
-        values = {name: value.encode() if isinstance(value, str) else value for name, value in parameters.items()}
         with _typed_errors():
             async with self._pool.connection() as connection:
-                cursor = await connection.execute(self._spelled(statement).encode(), values)
-                return await cursor.fetchall()
+                return await self._rows(connection, statement, parameters)
 
-    _write = _read
+    _execute = _read
+
+    @override
+    async def _write(
+        self, statement: str, event: Callable[[str, str], PasteEvent], **parameters: Value
+    ) -> Sequence[tuple[Any, ...]]:
+        with _typed_errors():
+            async with self._pool.connection() as connection, connection.transaction():
+                written = await self._rows(connection, statement, parameters)
+                for id, author in written:
+                    await self._outbox.bind(connection).create(outgoing(event(id.decode(), author.decode())))
+                return written
+
+    async def _rows(
+        self, connection: _Connection, statement: str, parameters: dict[str, Value]
+    ) -> Sequence[tuple[Any, ...]]:
+        cursor = await connection.execute(*self._asked(statement, parameters))
+        return await cursor.fetchall() if cursor.description else []
+
+    @override
+    def _asked(self, statement: str, parameters: dict[str, Value]) -> tuple[bytes, dict[str, Value]]:
+        values: dict[str, Value] = {
+            name: value.encode() if isinstance(value, str) else value for name, value in parameters.items()
+        }
+        return self._spelled(statement).encode(), values
 
 
 async def _migrate(connection: _Connection) -> None:
@@ -116,5 +170,5 @@ async def _migrate(connection: _Connection) -> None:
 def _typed_errors() -> Generator[None]:
     try:
         yield
-    except (psycopg.Error, PoolError) as error:
+    except (psycopg.Error, PoolError, MessagingError) as error:
         raise failure(_NAME, str(error)) from error

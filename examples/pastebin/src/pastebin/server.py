@@ -14,6 +14,7 @@ from infra_protocols import SystemClock
 from pastebin.app import create_app
 from pastebin.engines import add_engine_options, check_engine_options, open_engines
 from pastebin.errors import DatabaseError
+from pastebin.followers import following
 from pastebin.health import create_health
 from pastebin.messages import PastebinMessages
 from pastebin.service import PasteService
@@ -58,7 +59,7 @@ def _listen(host: str, port: int) -> socket.socket:
 
 
 async def _serve(options: argparse.Namespace, listener: socket.socket) -> None:
-    async with open_engines(options) as engines:
+    async with open_engines(options) as engines, following(engines.pastes, engines.open_broker):
         service = PasteService(engines.pastes, engines.cache, SystemClock())
         app = create_app(service, engines.sessions, create_health(engines.pastes, engines.cache))
         config = uvicorn.Config(

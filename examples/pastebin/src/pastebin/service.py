@@ -22,9 +22,12 @@ from pastebin.errors import NotWrittenError, UnseenWriteError
 from pastebin.messages import PastebinMessages
 from pastebin.paste import Draft, Paste, parse_author
 from pastebin.repository import PasteRepository
+from pastebin.words import words_of
 
 MAX_LIMIT: Final = 1000
 """How many pastes one listing holds at most."""
+MAX_SEARCHED: Final = 10
+"""How many words one search may have."""
 
 type Read = Paste | tuple[Paste, ...]
 """What the cache keeps: one paste, or a list of an author's."""
@@ -157,6 +160,29 @@ class PasteService:
             return tuple(await self._pastes.newest(limit))
 
         return await _in_range(limit).map_async(listed)
+
+    async def search(self, text: str, limit: int = MAX_LIMIT) -> Result[tuple[Paste, ...], ValidationError]:
+        """
+        Return the pastes that have every word of `text`, newest first, at most `limit` of them (1 to `MAX_LIMIT`).
+
+        What was written a moment ago may not be found yet, and what was found may have changed.
+        """
+        words = sorted(words_of(text))
+        if not words:
+            return Err(
+                ValidationError(PastebinMessages.VALIDATION_EMPTY_VALUE.format(field="q"), field="q", kind="str")
+            )
+        too_many = require_range(len(words), "words in q", max=MAX_SEARCHED)
+        checked = too_many.flat_map(lambda _: _in_range(limit))
+
+        async def found(limit: int) -> tuple[Paste, ...]:
+            return tuple(await self._pastes.search(words, limit))
+
+        return await checked.map_async(found)
+
+    async def statistics(self) -> dict[str, tuple[int, int, int]]:
+        """Return by author how many pastes were created, changed and deleted, as far as that has been counted."""
+        return await self._pastes.statistics()
 
     @asynccontextmanager
     async def _forgetting(self, *tags: str) -> AsyncGenerator[None]:

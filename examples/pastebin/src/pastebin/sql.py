@@ -1,16 +1,18 @@
 """Pastes in a SQL database: what all of them have in common."""
 
 import asyncio
+import json
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 from typing import Any, ClassVar, Final
 
 from infra_compress import CompressionConfig, CompressionService
-from infra_protocols import ConnectionPoolProtocol, EntityExistsError, EntityNotFoundError
+from infra_protocols import ConnectionPoolProtocol, EntityExistsError, EntityNotFoundError, Inbox, Outbox
 from infra_result import Err
 from pastebin.errors import DatabaseError
+from pastebin.events import PasteChanged, PasteCreated, PasteDeleted, PasteEvent
 from pastebin.messages import PastebinMessages
 from pastebin.paste import MAX_CONTENT, Paste
 
@@ -33,14 +35,16 @@ class SqlPasteRepository(ABC):
     """
     A `PasteRepository` in a SQL database; its engines differ in how they execute a statement.
 
-    Each operation is one statement that commits by itself, on a connection from a pool. So there is no transaction that
-    a cancelled call could leave open, or that the statement of another task could slip into.
+    Each operation is one statement, on a connection from a pool. One that changes a paste writes an event into the
+    outbox in the same transaction: what is told has happened, and what has happened is told.
 
     Contents are compressed where that makes them smaller. Statements name their parameters in braces.
     """
 
     parameter: ClassVar[str]
     """What the driver has in place of the braces, as `re.sub` takes it."""
+    each_word: ClassVar[str]
+    """What makes rows, of which `value` is a word, of the JSON in `{words}`."""
     database: str
     """What the database is called in errors."""
 
@@ -53,7 +57,14 @@ class SqlPasteRepository(ABC):
     async def _read(self, statement: str, **parameters: Value) -> Sequence[tuple[Any, ...]]: ...
 
     @abstractmethod
-    async def _write(self, statement: str, **parameters: Value) -> Sequence[tuple[Any, ...]]: ...
+    async def _write(
+        self, statement: str, event: Callable[[str, str], PasteEvent], **parameters: Value
+    ) -> Sequence[tuple[Any, ...]]:
+        """Change one paste; `statement` returns its id and author, which the event tells."""
+
+    @abstractmethod
+    async def _execute(self, statement: str, **parameters: Value) -> Sequence[tuple[Any, ...]]:
+        """Change what nobody is told of."""
 
     def _spelled(self, statement: str) -> str:
         return re.sub(r"\{(\w+)\}", self.parameter, statement)
@@ -91,7 +102,8 @@ class SqlPasteRepository(ABC):
         created = await self._write(
             f"INSERT INTO pastes ({_COLUMNS}) "
             "VALUES ({id}, {title}, {body}, {coding}, {author}, {created_at}, {updated_at}) "
-            "ON CONFLICT (id) DO NOTHING RETURNING id",
+            "ON CONFLICT (id) DO NOTHING RETURNING id, author",
+            PasteCreated,
             **await _columns(entity),
         )
         if not created:
@@ -106,28 +118,75 @@ class SqlPasteRepository(ABC):
         Raises:
             EntityNotFoundError: no paste has its id; nothing is changed.
         """
-        if not await self._write(f"{_UPDATE} RETURNING id", **await _columns(entity)):
+        if not await self._write(f"{_UPDATE} RETURNING id, author", PasteChanged, **await _columns(entity)):
             message = PastebinMessages.ENTITY_NOT_FOUND.format(id=entity.id)
             raise EntityNotFoundError(message, operation="pastes.update", parameters={"id": entity.id})
         return entity
 
     async def delete(self, id: str) -> bool:
         """Remove the paste with this id; `True` to exactly one of any number of concurrent callers."""
-        return bool(await self._write("DELETE FROM pastes WHERE id = {id} RETURNING id", id=id))
+        return bool(await self._write("DELETE FROM pastes WHERE id = {id} RETURNING id, author", PasteDeleted, id=id))
 
     async def replace(self, paste: Paste, author: str) -> bool:
         """Put `paste` in the place of the one with its id, provided that is still by `author`; say whether it was."""
-        statement = _UPDATE + " AND author = {replaced} RETURNING id"
-        return bool(await self._write(statement, **await _columns(paste), replaced=author))
+        statement = _UPDATE + " AND author = {replaced} RETURNING id, author"
+        return bool(await self._write(statement, PasteChanged, **await _columns(paste), replaced=author))
 
     async def remove(self, id: str, author: str) -> bool:
         """Remove the paste with this id, provided it is still by `author`; say whether it was."""
-        statement = "DELETE FROM pastes WHERE id = {id} AND author = {author} RETURNING id"
-        return bool(await self._write(statement, id=id, author=author))
+        statement = "DELETE FROM pastes WHERE id = {id} AND author = {author} RETURNING id, author"
+        return bool(await self._write(statement, PasteDeleted, id=id, author=author))
 
     async def exists(self, id: str) -> bool:
         """Say whether a paste has this id."""
         return bool(await self._read("SELECT id FROM pastes WHERE id = {id}", id=id))
+
+    async def index(self, id: str, words: Collection[str]) -> None:
+        """Have the paste with this id found by these words, and by no others."""
+        # Should it end in between, whoever was told to index the paste is told so again.
+        await self._execute("DELETE FROM words WHERE paste = {id}", id=id)
+        if words:
+            each = f"SELECT value, {{id}} FROM {self.each_word} WHERE true"
+            statement = f"INSERT INTO words (word, paste) {each} ON CONFLICT DO NOTHING"
+            await self._execute(statement, id=id, words=json.dumps([*words]))
+
+    async def search(self, words: Sequence[str], limit: int) -> list[Paste]:
+        """Return the pastes that are found by all of `words`, newest first, at most `limit` of them."""
+        each = [f"SELECT paste FROM words WHERE word = {{word{place}}}" for place in range(len(words))]
+        clauses = f"WHERE id IN ({' INTERSECT '.join(each)}) ORDER BY number DESC LIMIT {{limit}}"
+        named: dict[str, Value] = {f"word{place}": word for place, word in enumerate(words)}
+        return await self._pastes(clauses, **named, limit=limit)
+
+    async def statistics(self) -> dict[str, tuple[int, int, int]]:
+        """Return by author how many pastes were created, changed and deleted."""
+        rows = await self._read("SELECT author, created, changed, deleted FROM statistics ORDER BY author")
+        return {_text(author): (created, changed, deleted) for author, created, changed, deleted in rows}
+
+    @property
+    @abstractmethod
+    def outbox(self) -> Outbox[PasteEvent, Any]:
+        """The events that wait to be published."""
+
+    @property
+    @abstractmethod
+    def inbox(self) -> Inbox[Any]:
+        """What makes an act of those who follow, and that it was done, one."""
+
+    async def count(self, connection: Any, event: PasteEvent) -> None:
+        """Count `event`, in the transaction of a connection of the inbox."""
+        statement = (
+            "INSERT INTO statistics (author, created, changed, deleted) "
+            "VALUES ({author}, {created}, {changed}, {deleted}) "
+            "ON CONFLICT (author) DO UPDATE SET created = statistics.created + excluded.created, "
+            "changed = statistics.changed + excluded.changed, deleted = statistics.deleted + excluded.deleted"
+        )
+        kinds = {"created": PasteCreated, "changed": PasteChanged, "deleted": PasteDeleted}
+        counted = {name: int(type(event) is kind) for name, kind in kinds.items()}
+        await connection.execute(*self._asked(statement, {"author": event.author, **counted}))
+
+    @abstractmethod
+    def _asked(self, statement: str, parameters: dict[str, Value]) -> tuple[Any, dict[str, Value]]:
+        """Return a statement and its parameters as the driver takes them."""
 
     async def _pastes(self, clauses: str, **parameters: Value) -> list[Paste]:
         rows = await self._read(f"SELECT {_COLUMNS} FROM pastes {clauses}", **parameters)

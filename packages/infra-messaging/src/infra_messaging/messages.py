@@ -24,11 +24,11 @@ class MessagingMessages(ErrorMessages):
     REPLY_FAILED: Final[str] = "Nobody could be told that the request {id} has failed"
     CLOSE_FAILED: Final[str] = "The broker was closed, but for: {call}"
 
-    # Redis
-    CLIENT_DECODES: Final[str] = "{field} must not decode responses: messages are bytes"
     # Outbox and inbox
     SCHEMA_TOO_NEW: Final[str] = "The tables are of version {found}, and this release knows them up to {known}"
     SQLITE_NO_FILE: Final[str] = "database must be the path of a file: what is in memory only one connection sees"
     TRANSACTION_ENDED: Final[str] = "The transaction cannot be committed: it failed, or was ended, inside of the block"
     RELAY_FAILED: Final[str] = "The relay of the outbox failed (%s); it is tried again"
     RELAY_HOOK_FAILED: Final[str] = "What the relay of the outbox was to call when it fails has failed itself"
+    # Redis
+    CLIENT_DECODES: Final[str] = "{field} must not decode responses: messages are bytes"

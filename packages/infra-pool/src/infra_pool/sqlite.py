@@ -145,8 +145,9 @@ class SqliteConnection:
         self._calls += 1
         try:
             return await asyncio.wrap_future(future)
-        except asyncio.CancelledError:
-            await self._ended(future)
+        except BaseException:
+            if not future.done():  # it is the wait that has ended, and not the call
+                await self._ended(future)
             raise
         finally:
             self._calls -= 1

@@ -4,7 +4,7 @@ import sqlite3
 from collections.abc import AsyncGenerator, Collection, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import aiosqlite
 
@@ -30,13 +30,26 @@ _STEPS: Final = (
 )
 
 
+class Executes(Protocol):
+    """
+    A connection whose `execute` returns the rows, as that of infra-pool does.
+
+    >>> def messages(outbox: "SqliteOutbox[str]", connection: Executes) -> Repository[OutboxMessage[str], str]:
+    ...     return outbox.bind(connection)
+    """
+
+    async def execute(self, sql: str, parameters: Sequence[Any] = ..., /) -> list[tuple[Any, ...]]:
+        """Execute one statement, and return its rows."""
+        ...
+
+
 class SqliteOutbox[TMessage]:
     """
     Messages that wait in SQLite until they are published.
 
-    It keeps every promise of `infra_protocols.Outbox`. Connections are those of aiosqlite, to the same file; they need
-    a `timeout`, as sqlite3 gives them, since SQLite has one writer at a time. So the order in which rows are written
-    is the order in which their transactions are committed.
+    It keeps every promise of `infra_protocols.Outbox`. Connections are those of aiosqlite, or such as infra-pool lends,
+    to the same file; they need a `timeout`, as sqlite3 gives them, since SQLite has one writer at a time. So the order
+    in which rows are written is the order in which their transactions are committed.
 
     One relay works at a time: it holds a lock on a file of its own, named as the database with `-TABLE-relay` behind,
     and others find nothing to do. The database is not locked while it publishes, and its lock ends with its process.
@@ -89,7 +102,7 @@ class SqliteOutbox[TMessage]:
         """
         await self._database.create_schema("outbox.create_schema")
 
-    def bind(self, connection: aiosqlite.Connection) -> Repository[OutboxMessage[TMessage], str]:
+    def bind(self, connection: aiosqlite.Connection | Executes) -> Repository[OutboxMessage[TMessage], str]:
         """
         Return the messages that wait, as `connection` sees them; see `infra_protocols.Outbox.bind`.
 
@@ -151,7 +164,7 @@ class _Claims:
 class _Bound[TMessage]:
     """The table, in the transaction of a connection."""
 
-    def __init__(self, connection: aiosqlite.Connection, table: str, rows: Rows[TMessage]) -> None:
+    def __init__(self, connection: aiosqlite.Connection | Executes, table: str, rows: Rows[TMessage]) -> None:
         self._connection = connection
         self._table = table
         self._rows = rows
@@ -192,12 +205,17 @@ class _Bound[TMessage]:
         return await self._done("outbox.exists", f"SELECT number FROM {self._table} WHERE id = ?", id)
 
     async def _done(self, operation: str, sql: str, *values: Any) -> bool:
-        with told(operation):
-            return bool(list(await self._connection.execute_fetchall(sql, values)))
+        return bool(await self._executed(operation, sql, values))
 
     async def _selected(self, where: str, *values: str) -> list[Row]:
-        with told("outbox.get"):
+        sql = f"SELECT {_COLUMNS} FROM {self._table} {where}"
+        return [Row(*row) for row in await self._executed("outbox.get", sql, values)]
+
+    async def _executed(self, operation: str, sql: str, values: Sequence[Any]) -> list[Any]:
+        with told(operation):
+            if not isinstance(self._connection, aiosqlite.Connection):
+                return await self._connection.execute(sql, values)
             async with self._connection.cursor() as cursor:
                 cursor.row_factory = None  # whatever that of the connection makes of rows
-                await cursor.execute(f"SELECT {_COLUMNS} FROM {self._table} {where}", values)
-                return [Row(*row) for row in await cursor.fetchall()]
+                await cursor.execute(sql, values)
+                return [*await cursor.fetchall()]
