@@ -30,5 +30,6 @@ class MessagingMessages(ErrorMessages):
     TRANSACTION_ENDED: Final[str] = "The transaction cannot be committed: it failed, or was ended, inside of the block"
     RELAY_FAILED: Final[str] = "The relay of the outbox failed (%s); it is tried again"
     RELAY_HOOK_FAILED: Final[str] = "What the relay of the outbox was to call when it fails has failed itself"
+
     # Redis
     CLIENT_DECODES: Final[str] = "{field} must not decode responses: messages are bytes"
