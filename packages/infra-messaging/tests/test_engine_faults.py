@@ -188,6 +188,23 @@ async def test_a_receive_that_fails_is_tried_again(engine: Scripted, error: type
     assert max(waits) <= 10
 
 
+async def test_an_outage_is_told_once(engine: Scripted, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.WARNING, "infra_messaging")
+    engine.fail("receive", *range(2, 12), *range(14, 16))
+    async with opened(engine) as broker:
+        taker = Taker()
+        await broker.subscribe(TOPIC, taker, group="g")
+        await broker.publish(TOPIC, "one")
+        await until(lambda: engine.counts["receive"] > 11)
+        assert [record.exc_info is not None for record in caplog.records] == [True]
+        await broker.publish(TOPIC, "two")
+        await broker.publish(TOPIC, "three")
+        await until(lambda: engine.counts["receive"] > 15 or len(taker.got) == 3)
+        await broker.publish(TOPIC, "four")
+        await until(lambda: engine.counts["receive"] > 15)
+    assert len(caplog.records) == 2
+
+
 @pytest.mark.parametrize("error", ERRORS)
 async def test_a_settle_that_fails_is_tried_again_and_the_handler_is_not_called_again(
     engine: Scripted, error: type[BaseException]

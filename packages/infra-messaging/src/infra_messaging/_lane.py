@@ -52,6 +52,7 @@ class Lane:
         self._settling: list[Received] = []
         self._left: list[Received] = []
         self._failed_at: dict[Received, datetime] = {}
+        self._failing: set[str] = set()
         self._workers: list[asyncio.Task[None]] = []
         self._stopped = self._over = False
         self._stopping = asyncio.Event()
@@ -136,6 +137,7 @@ class Lane:
                 failures += 1
                 continue
             failures = 0
+            self._failing.discard("receive")
             self._held += len(taken)
             self._waiting.extend(self._for_users(taken) if self._hears_replies else taken)
             del taken  # nothing is kept here that was handled
@@ -265,14 +267,16 @@ class Lane:
         except (Exception, asyncio.CancelledError) as error:
             self._failed(name, error)
             return False
+        self._failing.discard(name)
         return True
 
     def _failed(self, call: str, error: BaseException) -> None:
         if isinstance(error, asyncio.CancelledError) and is_being_cancelled():
             raise error
-        _LOG.warning(
-            MessagingMessages.ENGINE_CALL_FAILED.format(pattern=self._member.pattern, call=call), exc_info=error
-        )
+        text = MessagingMessages.ENGINE_CALL_FAILED.format(pattern=self._member.pattern, call=call)
+        # An outage is told once: what goes on failing until it ends is of no news.
+        _LOG.log(logging.DEBUG if call in self._failing else logging.WARNING, text, exc_info=error)
+        self._failing.add(call)
 
 
 def _unsettled(received: Received) -> MessagingError:
