@@ -296,22 +296,11 @@ async def test_a_reply_that_cannot_be_encoded_is_the_handler_s_failure(clock: Lo
         assert error.parameters == {"error": "ValidationError"}
 
 
-@pytest.mark.parametrize("reply_to", ["no topic", "a..b"])
-async def test_who_asks_for_a_reply_to_what_is_no_topic_gets_none(clock: LoopClock, reply_to: str) -> None:
-    async def greet(message: str) -> str:
-        return "hello"
-
-    async with opened(clock) as broker:
-        await broker.subscribe(TOPIC, greet, max_deliveries=1)
-        await broker.publish(TOPIC, "one", headers={"reply-to": reply_to})
-        await asyncio.sleep(1)
-        assert await broker.dead_letters.peek() == []
-
-
 async def test_the_reason_of_a_dead_letter_tells_no_secret_and_has_a_bound(
     clock: LoopClock, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.CRITICAL, "infra_messaging")  # what is raised here, no report can hold
+
     class Unspeakable(Exception):
         def __str__(self) -> str:
             raise RuntimeError

@@ -85,6 +85,8 @@ class _Feed:
     async def receive(self, most: int) -> Sequence[Received]:
         part = self._part
         waiting = part.waiting
+        if part.woken:
+            await asyncio.sleep(0)  # those first who have nothing
         while not waiting or (part.claims and part.claims[0] is not self):
             sleeper = asyncio.get_running_loop().create_future()
             part.sleeping.append(sleeper)
