@@ -1,5 +1,6 @@
 """The conformance kit: suites that show whether an implementation keeps the promises of its port."""
 
+from infra_conformance.broker import BrokerOptions, Brokers, BrokerSuite
 from infra_conformance.cache import CacheSuite
 from infra_conformance.compression import CompressorSuite
 from infra_conformance.examine import examine
@@ -20,6 +21,9 @@ from infra_conformance.token_store import TokenStoreSuite
 from infra_conformance.trial import Trial, expect, expect_one_of, refused
 
 __all__ = [
+    "BrokerOptions",
+    "BrokerSuite",
+    "Brokers",
     "CacheSuite",
     "Check",
     "CheckedDependency",
