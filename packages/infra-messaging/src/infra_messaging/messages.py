@@ -23,3 +23,9 @@ class MessagingMessages(ErrorMessages):
     MESSAGE_DEAD: Final[str] = "Subscription to {pattern}: message {id} is a dead letter"
     REPLY_FAILED: Final[str] = "Nobody could be told that the request {id} has failed"
     CLOSE_FAILED: Final[str] = "The broker was closed, but for: {call}"
+
+    # NATS
+    NATS_BACKLOG_FULL: Final[str] = "{max} messages wait in the namespace {namespace} already"
+    NATS_PARTITIONS: Final[str] = "On NATS there can be 1, 2, 4, 8, 16, 32 or 64 partitions, not {partitions}"
+    NATS_TOO_LARGE: Final[str] = "The message has {size} bytes with its headers, more than {max}"
+    NATS_UNREADABLE: Final[str] = "What came on {subject} could not be read"
