@@ -12,7 +12,7 @@ from infra_messaging._consumer import Consumer
 from infra_messaging._engine import Engine, Envelope
 from infra_messaging._handling import Handler, Handling
 from infra_messaging._letters import LetterQueue
-from infra_messaging._outgoing import Sealing, require_group
+from infra_messaging._outgoing import Sealing, check_topic, require_group
 from infra_messaging._requests import Requests
 from infra_messaging._waiting import carried_through, ended
 from infra_messaging.messages import MessagingMessages
@@ -75,7 +75,9 @@ class Broker[TMessage]:
         self._encoding = encoding
         self._close_timeout = or_raise(require_range(close_timeout, "close_timeout", min=0))
         self._clock = clock or SystemClock()
-        self._sealing = Sealing(encoding, or_raise(require_text(source, "source")), self._clock)
+        self._sealing = Sealing(or_raise(require_text(source, "source")), self._clock)
+        self._seal = self._sealing.seal
+        self._encode = encoding.encode
         self._letters: LetterQueue[TMessage] = LetterQueue(engine.letters, encoding, self._check_open)
         self._requests = Requests(encoding, self._join)
         self._state = _State.NEW
@@ -137,7 +139,8 @@ class Broker[TMessage]:
         id: str | None = None,
     ) -> str:
         """See `MessageBroker.publish`."""
-        envelope = self._sealing.seal(topic, message, key, headers, id)
+        check_topic(topic)
+        envelope = self._seal(topic, self._encode(topic, message), key, headers, id)
         if self._state is not _State.OPEN:
             self._check_not_closed()
         await self._engine.publish(envelope)
@@ -159,7 +162,7 @@ class Broker[TMessage]:
         if not callable(handler):
             message = MessagingMessages.VALIDATION_WRONG_KIND.format(field="handler", expected="callable")
             raise ValidationError(message, field="handler", kind=type(handler).__name__)
-        return await self._join(pattern, group, config, Handler(handler, self._encoding, pattern, group, self._reply))
+        return await self._join(pattern, group, config, Handler(handler, self._encoding, group, self._reply))
 
     async def request(
         self,
@@ -174,7 +177,8 @@ class Broker[TMessage]:
         or_raise(require_range(timeout, "timeout", above=0))
         id, requests = self._sealing.new_id(), self._requests
         asking = {**(headers or {}), Header.REPLY_TO.value: requests.topic}
-        envelope = self._sealing.seal(topic, message, key, asking, id)
+        check_topic(topic)
+        envelope = self._seal(topic, self._encode(topic, message), key, asking, id)
         self._check_open()
         scope = asyncio.timeout(timeout)
         try:
@@ -199,12 +203,12 @@ class Broker[TMessage]:
         headers = {Header.REPLY_FOR.value: request.id}
         if error is None:
             # As on the topic of the request: those who have asked know what comes there.
-            sealed = self._sealing.seal_reply(topic, self._encoding.encode(request.topic, message), headers)
+            sealed = self._seal(topic, self._encode(request.topic, message), None, headers, None)
             await self._engine.publish(sealed)
             return
         headers[Header.REPLY_ERROR.value] = type(error).__name__
         try:
-            await self._engine.publish(self._sealing.seal_reply(topic, b"", headers))
+            await self._engine.publish(self._seal(topic, b"", None, headers, None))
         except Exception as failure:
             _LOG.warning(MessagingMessages.REPLY_FAILED.format(id=request.id), exc_info=failure)
 

@@ -3,8 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
-from infra_messaging._delivered import Delivered
-from infra_messaging._engine import Feed
+from infra_messaging._engine import Feed, Received
 from infra_messaging._handling import Handling
 from infra_messaging._lane import Lane
 from infra_messaging._waiting import carried_through, ended
@@ -58,7 +57,7 @@ class Consumer:
     def is_inside(self) -> bool:
         """Say whether this is called, at some remove, by a handler of this subscription."""
         current = delivery.get()
-        return isinstance(current, Delivered) and any(lane.handles(current.received) for lane in self._lanes)
+        return isinstance(current, Received) and any(lane.handles(current) for lane in self._lanes)
 
     def hurry(self) -> None:
         self._hurry.set()

@@ -10,7 +10,6 @@ answers that it will not; an engine connects again by itself, and finds its grou
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from infra_protocols import DeadLetter, Header, SubscriptionConfig
@@ -19,7 +18,7 @@ from infra_protocols import DeadLetter, Header, SubscriptionConfig
 class Envelope:
     """A message on its way, as an engine has it."""
 
-    __slots__ = ("_headers", "data", "id", "key", "named", "topic")
+    __slots__ = ("_headers", "correlation_id", "data", "id", "key", "named", "topic")
 
     def __init__(
         self, id: str, topic: str, key: str | None, headers: Mapping[str, str], data: bytes, *, named: bool = False
@@ -27,6 +26,7 @@ class Envelope:
         self.id = id
         self.topic = topic
         self.key = key
+        self.correlation_id = headers.get(Header.CORRELATION_ID)
         self._headers: Mapping[str, str] | None = headers
         self.data = data
         self.named = named
@@ -37,20 +37,36 @@ class Envelope:
         """All of them: those of the caller, and those that the broker adds."""
         return self._headers or {}
 
-    @property
-    def correlation_id(self) -> str | None:
-        return self.headers.get(Header.CORRELATION_ID)
 
-
-@dataclass(slots=True, eq=False)
 class Received:
-    """An envelope that was handed out and is not settled."""
+    """An envelope that was handed out and is not settled; handlers see it as their `Delivery`."""
 
-    envelope: Envelope
-    attempt: int
-    """Which delivery to the group this is, as the engine counts; the broker counts on when it tries again in place."""
-    token: Any = field(repr=False)
-    """What the engine knows it by."""
+    __slots__ = ("attempt", "envelope", "group", "token")
+
+    def __init__(self, envelope: Envelope, attempt: int, token: Any) -> None:
+        self.envelope = envelope
+        self.attempt = attempt
+        """Which delivery to the group this is, as the engine counts; the broker counts on when it tries again."""
+        self.token = token
+        """What the engine knows it by."""
+        self.group: str | None = None
+        """For handlers; the broker sets it."""
+
+    @property
+    def id(self) -> str:
+        return self.envelope.id
+
+    @property
+    def topic(self) -> str:
+        return self.envelope.topic
+
+    @property
+    def key(self) -> str | None:
+        return self.envelope.key
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        return self.envelope.headers
 
 
 class Feed(Protocol):

@@ -1,15 +1,11 @@
 """What is done with a message that a subscription has received."""
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
 from infra_messaging._codecs import Encoding
-from infra_messaging._delivered import Delivered
 from infra_messaging._engine import Envelope, Received
-from infra_messaging._waiting import is_being_cancelled
-from infra_messaging.messages import MessagingMessages
-from infra_protocols import HandlerCancelledError, correlation_id, delivery
+from infra_protocols import correlation_id, delivery
 
 # Replies are for those who wait for them, and not for who listens to everything.
 REPLIES = "_reply."
@@ -22,8 +18,22 @@ class UndecodableError(Exception):
 class Handling(Protocol):
     """What a subscription does with each message: `Handler`, or, for replies, `Requests`."""
 
-    async def handle(self, received: Received) -> None:
-        """Return if it is to be settled, raise if it is to be tried again; an `UndecodableError`: never."""
+    @property
+    def call(self) -> Callable[[Any], Awaitable[Any]]:
+        """What is called with what `read` returns; the message is to be settled if it returns."""
+        ...
+
+    def read(self, received: Received) -> Any:
+        """
+        Make the message that is delivered now the current one, and decode it.
+
+        Raises:
+            UndecodableError: that cannot be done.
+        """
+        ...
+
+    async def answer(self, received: Received, result: Any) -> None:
+        """Do something with a result of `call` that is not `None`."""
         ...
 
     async def buried(self, received: Received, error: Exception) -> None:
@@ -32,44 +42,35 @@ class Handling(Protocol):
 
 
 class Handler:
-    """Decodes messages and calls the user's handler with them."""
+    """Decodes messages for the user's handler, and sends what it returns to those who have asked for it."""
 
-    __slots__ = ("_call", "_deaf", "_decode", "_group", "_reply")
+    __slots__ = ("_call", "_decode", "_group", "_reply")
 
     def __init__(
-        self,
-        call: Callable[[Any], Awaitable[Any]],
-        encoding: Encoding,
-        pattern: str,
-        group: str | None,
-        reply: "Reply",
+        self, call: Callable[[Any], Awaitable[Any]], encoding: Encoding, group: str | None, reply: "Reply"
     ) -> None:
         self._call = call
         self._decode = encoding.decode
         self._group = group
         self._reply = reply
-        self._deaf = pattern[0] in "*>"
 
-    async def handle(self, received: Received) -> None:
+    @property
+    def call(self) -> Callable[[Any], Awaitable[Any]]:
+        return self._call
+
+    def read(self, received: Received) -> Any:
+        received.group = self._group
+        delivery.set(received)
         envelope = received.envelope
-        if self._deaf and envelope.topic.startswith(REPLIES):
-            return
-        try:
-            message = self._decode(envelope.topic, envelope.data)
-        except Exception as error:
-            raise UndecodableError from error
-        delivery.set(Delivered(received, self._group))
-        if (wanted := envelope.correlation_id) != correlation_id.get():
+        if (wanted := envelope.correlation_id) is not correlation_id.get():
             correlation_id.set(wanted)
         try:
-            result = await self._call(message)
-        except asyncio.CancelledError as error:
-            if is_being_cancelled():
-                raise
-            name = getattr(self._call, "__qualname__", type(self._call).__qualname__)
-            raise HandlerCancelledError(MessagingMessages.MESSAGING_HANDLER_CANCELLED.format(handler=name)) from error
-        if result is not None:
-            await self._reply(envelope, result, None)
+            return self._decode(envelope.topic, envelope.data)
+        except Exception as error:
+            raise UndecodableError from error
+
+    async def answer(self, received: Received, result: Any) -> None:
+        await self._reply(received.envelope, result, None)
 
     async def buried(self, received: Received, error: Exception) -> None:
         await self._reply(received.envelope, None, error)

@@ -3,19 +3,20 @@
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Final
 from uuid import uuid4
 
 from infra_messaging._engine import Feed, Received
-from infra_messaging._handling import Handling, UndecodableError
+from infra_messaging._handling import REPLIES, Handling, UndecodableError
 from infra_messaging._waiting import ended, is_being_cancelled, pause
 from infra_messaging.messages import MessagingMessages
 from infra_protocols import (
     Clock,
     DeadLetter,
+    HandlerCancelledError,
     MessagingError,
     SubscriptionConfig,
     correlation_id,
@@ -24,8 +25,8 @@ from infra_protocols import (
 )
 
 _LOG: Final = logging.getLogger("infra_messaging")
-_BASE: Final = 0.1
-_MOST: Final = 10.0
+_RETRY_DELAY: Final = 0.1
+_RETRY_DELAY_MAX: Final = 10.0
 
 
 class Lane:
@@ -55,14 +56,17 @@ class Lane:
         self._hurry = hurry
         self._ordered = config.partitions is not None
         self._most = max(1, config.prefetch // (config.partitions or 1))
+        self._hears_replies = pattern[0] in "*>"
+        self._held = 0
         self._waiting: deque[Received] = deque()
-        self._running: dict[Received, None] = {}
+        self._running: list[Received | None] = [None] * config.concurrency
         self._later: dict[Received, asyncio.TimerHandle] = {}
         self._done: list[Received] = []
         self._settling: list[Received] = []
         self._left: list[Received] = []
         self._failed_at: dict[Received, datetime] = {}
-        self._over = False
+        self._workers: list[asyncio.Task[None]] = []
+        self._stopped = self._over = False
         self._stopping = asyncio.Event()
         self._arrived = asyncio.Event()
         self._room = asyncio.Event()
@@ -72,24 +76,17 @@ class Lane:
         task = asyncio.get_running_loop().create_task
         self._receiver = task(self._receive(), name="infra_messaging.receive")
         self._settler = task(self._settle(), name="infra_messaging.settle")
-        self._workers = [task(self._work(), name="infra_messaging.work") for _ in range(self._config.concurrency)]
-
-    def holds(self) -> list[Received]:
-        return [*self._running, *self._left, *self._later, *self._waiting, *self._done, *self._settling]
+        places = range(self._config.concurrency)
+        self._workers = [task(self._work(place), name="infra_messaging.work") for place in places]
 
     def handles(self, received: Received) -> bool:
         return received in self._running
 
     async def renew(self) -> bool:
         """Renew the leases of all that is held, and say whether that went well."""
-        if not (held := self.holds()):
-            return True
-        try:
-            await self._feed.renew(held)
-        except Exception as error:
-            self._tell("renew", error)
-            return False
-        return True
+        running = [received for received in self._running if received is not None]
+        held = [*running, *self._left, *self._later, *self._waiting, *self._done, *self._settling]
+        return not held or await self._succeeds("renew", partial(self._feed.renew, held))
 
     async def end(self) -> None:
         """
@@ -97,9 +94,10 @@ class Lane:
 
         Raises what the feed raises when it is closed.
         """
+        self._stopped = True
         self._stopping.set()
-        self._receiver.cancel()
         self._arrived.set()
+        self._receiver.cancel()
         await ended(self._receiver)
         for timer in self._later.values():
             timer.cancel()
@@ -108,136 +106,110 @@ class Lane:
         if not self._ordered:
             # Parts are nobody else's before this feed is closed: what waits there goes back in its order, in the end.
             await self._give_back()
-        if any(not worker.done() for worker in self._workers):
-            await self._wait_for_workers()
+        await self._wait_for_workers()
         self._over = True
         self._finished.set()
         await ended(self._settler)
-        self._left = [*self._running, *self._left]
-        self._running.clear()
+        self._left[:0] = [received for received in self._running if received is not None]
         await self._give_back()
         await self._feed.close()
 
     async def _wait_for_workers(self) -> None:
-        hurry = asyncio.ensure_future(self._hurry.wait())
-        every = asyncio.gather(*self._workers, return_exceptions=True)
-        await asyncio.wait((hurry, every), return_when=asyncio.FIRST_COMPLETED)
+        hurry = asyncio.get_running_loop().create_task(self._hurry.wait())
+        while not hurry.done() and (working := [worker for worker in self._workers if not worker.done()]):
+            await asyncio.wait((hurry, *working), return_when=asyncio.FIRST_COMPLETED)
         hurry.cancel()
         for worker in self._workers:
             worker.cancel()
-        await ended(*self._workers)
-        await every
-        await asyncio.wait((hurry,))
+        await ended(hurry, *self._workers)
 
     async def _give_back(self) -> None:
         for received in self._waiting:
-            received.attempt -= 1  # it was not handled this time
+            received.attempt -= 1  # that one was not begun
         self._left += self._waiting
         self._waiting.clear()
-        if self._left and await self._insist("give back", partial(self._feed.give_back, list(self._left))):
-            self._left = []
+        if self._left and await self._insist("give_back", partial(self._feed.give_back, list(self._left))):
+            self._left.clear()
 
     async def _receive(self) -> None:
         failures = 0
         while True:
-            while (room := self._free()) <= 0:
+            # Not before half have gone: so that not each is fetched alone.
+            while self._held >= self._most or len(self._waiting) * 2 > self._most:
                 self._room.clear()
                 await self._room.wait()
             try:
-                taken = await self._feed.receive(room)
-            except asyncio.CancelledError as error:
-                if is_being_cancelled():
-                    raise
-                taken, failed = (), error
-            except Exception as error:
-                taken, failed = (), error
-            else:
-                failed = None
-            if failed is not None:
-                self._tell("receive", failed)
-                await pause(full_jitter(failures, _BASE, _MOST), self._stopping)
+                taken = await self._feed.receive(self._most - self._held)
+            except (Exception, asyncio.CancelledError) as error:
+                self._failed("receive", error)
+                await pause(full_jitter(failures, _RETRY_DELAY, _RETRY_DELAY_MAX), self._stopping)
                 failures += 1
                 continue
             failures = 0
-            self._waiting.extend(taken)
+            self._held += len(taken)
+            self._waiting.extend(self._for_users(taken) if self._hears_replies else taken)
             self._arrived.set()
 
-    def _free(self) -> int:
-        """Return how many messages to ask for: none before half have gone, so that not each is fetched alone."""
-        if len(self._waiting) * 2 > self._most:
-            return 0
-        held = len(self._waiting) + len(self._running) + len(self._later) + len(self._done) + len(self._settling)
-        return self._most - held
+    def _for_users(self, taken: Sequence[Received]) -> Sequence[Received]:
+        """Return those that are no replies, and have the others settled."""
+        replies = [received for received in taken if received.envelope.topic.startswith(REPLIES)]
+        if not replies:
+            return taken
+        self._done += replies
+        self._finished.set()
+        return [received for received in taken if received not in replies]
 
-    async def _work(self) -> None:
-        waiting, running, handle, most = (
-            self._waiting,
-            self._running,
-            self._handling.handle,
-            self._config.max_deliveries,
-        )
-        delivery.set(None)
+    async def _work(self, place: int) -> None:
+        waiting, running, most = self._waiting, self._running, self._config.max_deliveries
+        read, call, answer = self._handling.read, self._handling.call, self._handling.answer
         correlation_id.set(None)
-        while not self._over_for_workers():
+        while not self._stopped:
             if not waiting:
                 delivery.set(None)
                 self._arrived.clear()
                 await self._arrived.wait()
                 continue
-            received = waiting.popleft()
-            running[received] = None
-            while True:
-                try:
-                    if received.attempt > most:
-                        text = MessagingMessages.DELIVERED_TOO_OFTEN.format(deliveries=received.attempt - 1)
-                        raise MessagingError(text)
-                    await handle(received)
-                except Exception as error:
-                    if await self._fail(received, error):
-                        continue
-                else:
-                    del running[received]
-                    if not self._done:
-                        self._finished.set()
-                    self._done.append(received)
-                break
+            received = running[place] = waiting.popleft()
+            try:
+                if received.attempt > most:
+                    raise _unsettled(received)
+                result = await call(read(received))
+                if result is not None:
+                    await answer(received, result)
+            except asyncio.CancelledError as error:
+                if is_being_cancelled():
+                    raise
+                await self._fail(received, _cancelled(call, error))
+            except Exception as error:
+                await self._fail(received, error)
+            else:
+                if not self._done:
+                    self._finished.set()
+                self._done.append(received)
+            running[place] = None
 
-    def _over_for_workers(self) -> bool:
-        return self._stopping.is_set()
-
-    async def _fail(self, received: Received, error: Exception) -> bool:
-        """Say whether it is to be tried again at once."""
+    async def _fail(self, received: Received, error: Exception) -> None:
+        """Try again later, or bury it."""
         config, attempt = self._config, received.attempt
         first = self._failed_at.setdefault(received, self._clock.now())
-        undecodable = isinstance(error, UndecodableError)
-        if undecodable and isinstance(error.__cause__, Exception):
-            error = error.__cause__
-        if undecodable or attempt >= config.max_deliveries:
-            await self._bury(received, error, first)
-            return False
-        _LOG.info(
-            MessagingMessages.HANDLER_FAILED.format(pattern=self._pattern, attempt=attempt, id=received.envelope.id),
-            exc_info=error,
-        )
+        if isinstance(error, UndecodableError) or attempt >= config.max_deliveries:
+            cause = error.__cause__ if isinstance(error, UndecodableError) else error
+            await self._bury(received, cause if isinstance(cause, Exception) else error, first)
+            return
+        text = MessagingMessages.HANDLER_FAILED.format(pattern=self._pattern, attempt=attempt, id=received.id)
+        _LOG.info(text, exc_info=error)
         delay = full_jitter(attempt - 1, config.retry_delay, config.retry_delay_max)
         if self._ordered:
             await pause(delay, self._stopping)
-        if self._stopping.is_set():
-            self._leave(received)
-            return False
-        if self._ordered:
-            received.attempt += 1
-            return True
-        del self._running[received]
-        self._later[received] = asyncio.get_running_loop().call_later(delay, self._again, received)
-        return False
-
-    def _leave(self, received: Received) -> None:
-        del self._running[received]
-        self._left.append(received)
+        if self._stopped:
+            self._left.append(received)
+        elif self._ordered:
+            self._again(received)
+        else:
+            self._later[received] = asyncio.get_running_loop().call_later(delay, self._again, received)
 
     def _again(self, received: Received) -> None:
-        del self._later[received]
+        self._later.pop(received, None)
         received.attempt += 1
         self._waiting.appendleft(received)
         self._arrived.set()
@@ -252,7 +224,7 @@ class Lane:
             headers=dict(envelope.headers),
             message=None,
             group=self._group,
-            attempts=min(received.attempt, max(received.attempt - 1, self._config.max_deliveries)),
+            attempts=received.attempt,
             error=type(error).__name__,
             reason=_told(error),
             first_failed_at=first,
@@ -260,51 +232,63 @@ class Lane:
             data=envelope.data,
         )
         if not await self._insist("bury", partial(self._feed.bury, received, letter)):
-            self._leave(received)
+            self._left.append(received)
             return
-        _LOG.warning(MessagingMessages.MESSAGE_DEAD.format(pattern=self._pattern, id=envelope.id), exc_info=error)
-        del self._running[received]
-        self._failed_at.pop(received, None)
-        self._room.set()
+        text = MessagingMessages.MESSAGE_DEAD.format(pattern=self._pattern, id=envelope.id)
+        _LOG.warning(text, exc_info=error)
+        self._release((received,))
         await self._handling.buried(received, error)
 
     async def _settle(self) -> None:
-        while True:
+        while not self._over or self._done:
             await self._finished.wait()
             self._finished.clear()
-            while self._done:
+            if self._done:
                 self._settling, self._done = self._done, []
                 await self._insist("settle", partial(self._feed.settle, self._settling))
-                if self._failed_at:
-                    for received in self._settling:
-                        self._failed_at.pop(received, None)
+                self._release(self._settling)
                 self._settling = []
-            self._room.set()
-            if self._over:
-                return
 
-    async def _insist(self, name: str, call: Callable[[], Awaitable[None]]) -> bool:
+    def _release(self, received: Sequence[Received]) -> None:
+        self._held -= len(received)
+        self._room.set()
+        if self._failed_at:
+            for each in received:
+                self._failed_at.pop(each, None)
+
+    async def _insist(self, name: str, call: Callable[[], Awaitable[object]]) -> bool:
         """Call until it succeeds; when there is no more time, once. Say whether it has."""
         failures = 0
-        while True:
-            try:
-                await call()
-            except asyncio.CancelledError as error:
-                if is_being_cancelled():
-                    raise
-                failed: BaseException = error
-            except Exception as error:
-                failed = error
-            else:
-                return True
-            self._tell(name, failed)
+        while not await self._succeeds(name, call):
             if self._hurry.is_set():
                 return False
-            await pause(full_jitter(failures, _BASE, _MOST), self._hurry)
+            await pause(full_jitter(failures, _RETRY_DELAY, _RETRY_DELAY_MAX), self._hurry)
             failures += 1
+        return True
 
-    def _tell(self, call: str, error: BaseException) -> None:
+    async def _succeeds(self, name: str, call: Callable[[], Awaitable[object]]) -> bool:
+        try:
+            await call()
+        except (Exception, asyncio.CancelledError) as error:
+            self._failed(name, error)
+            return False
+        return True
+
+    def _failed(self, call: str, error: BaseException) -> None:
+        if isinstance(error, asyncio.CancelledError) and is_being_cancelled():
+            raise error
         _LOG.warning(MessagingMessages.ENGINE_CALL_FAILED.format(pattern=self._pattern, call=call), exc_info=error)
+
+
+def _unsettled(received: Received) -> MessagingError:
+    return MessagingError(MessagingMessages.DELIVERED_TOO_OFTEN.format(deliveries=received.attempt - 1))
+
+
+def _cancelled(handler: object, error: BaseException) -> HandlerCancelledError:
+    name = getattr(handler, "__qualname__", type(handler).__qualname__)
+    failure = HandlerCancelledError(MessagingMessages.MESSAGING_HANDLER_CANCELLED.format(handler=name))
+    failure.__cause__ = error
+    return failure
 
 
 def _told(error: Exception) -> str:

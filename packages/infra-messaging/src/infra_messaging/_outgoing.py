@@ -2,13 +2,12 @@
 
 import re
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import timedelta
 from functools import lru_cache
 from itertools import count
 from typing import Any, Final, override
 from uuid import uuid4
 
-from infra_messaging._codecs import Encoding
 from infra_messaging._engine import Envelope
 from infra_protocols import (
     Clock,
@@ -26,8 +25,7 @@ from infra_result import Result
 # What every engine can carry as it is: as the value of a header, and not empty.
 _ID: Final = re.compile(r"(?!\s)[^\x00-\x1f\x7f\ud800-\udfff]{1,200}(?<!\s)")
 _KEY: Final = re.compile(r"(?!\s)[^\x00-\x1f\x7f\ud800-\udfff]{1,1000}(?<!\s)")
-
-
+_TRACE: Final = (Header.TRACE_PARENT.value, Header.TRACE_STATE.value)
 _GROUP: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
@@ -38,7 +36,7 @@ def require_group(group: object) -> Result[str, ValidationError]:
 class Outgoing(Envelope):
     """An envelope whose headers are written when somebody reads them."""
 
-    __slots__ = ("_correlation", "_given", "_source", "_time", "_trace")
+    __slots__ = ("_given", "_sealing", "_time")
 
     def __init__(
         self,
@@ -48,98 +46,106 @@ class Outgoing(Envelope):
         given: Mapping[str, str] | None,
         data: Any,
         named: bool,
-        correlation: str | None,
-        trace: tuple[str | None, str | None] | None,
-        source: str,
-        time: datetime,
+        correlation_id: str | None,
+        sealing: "Sealing",
+        time: float,
     ) -> None:
         self.id = id
         self.topic = topic
         self.key = key
-        self._headers = None
         self.data = data
         self.named = named
+        self.correlation_id = correlation_id
+        self._headers = None
         self._given = given
-        self._correlation = correlation
-        self._trace = trace
-        self._source = source
+        self._sealing = sealing
         self._time = time
 
     @property
     @override
     def headers(self) -> Mapping[str, str]:
         if self._headers is None:
-            self._headers = self._write()
+            self._headers = self._sealing.write(self, self._given, self._time)
         return self._headers
-
-    @property
-    @override
-    def correlation_id(self) -> str | None:
-        return self._correlation
-
-    def _write(self) -> dict[str, str]:
-        written: dict[str, str] = {Header.SOURCE.value: self._source, Header.TYPE.value: self.topic}
-        parent, state = self._trace or (None, None)
-        if parent is not None:
-            written[Header.TRACE_PARENT.value] = parent
-            if state is not None:
-                written[Header.TRACE_STATE.value] = state
-        if self._correlation is not None:
-            written[Header.CORRELATION_ID.value] = self._correlation
-        if self._given:
-            written |= self._given
-        written[Header.SPEC_VERSION.value] = "1.0"
-        written[Header.ID.value] = self.id
-        written[Header.TIME.value] = self._time.isoformat().replace("+00:00", "Z")
-        return written
 
 
 class Sealing:
     """Makes the envelopes of a broker."""
 
-    __slots__ = ("_count", "_encode", "_now", "_prefix", "_source")
+    __slots__ = ("_clock", "_monotonic", "_next", "_prefix", "_source")
 
-    def __init__(self, encoding: Encoding, source: str, clock: Clock) -> None:
-        self._encode = encoding.encode
+    def __init__(self, source: str, clock: Clock) -> None:
         self._source = source
-        self._now = clock.now
+        self._clock = clock
+        self._monotonic = clock.monotonic
         # Random enough that no two brokers have ids in common; counting on from there costs less than a new one.
-        self._prefix = uuid4().hex[:20]
-        self._count = count(1)
+        self._prefix = f"{uuid4().hex}-"
+        self._next = count(1).__next__
 
     def new_id(self) -> str:
-        return f"{self._prefix}{next(self._count):012x}"
+        return f"{self._prefix}{self._next()}"
 
     def seal(
-        self, topic: str, message: Any, key: str | None, headers: Mapping[str, str] | None, id: str | None
+        self, topic: str, data: Any, key: str | None, headers: Mapping[str, str] | None, id: str | None
     ) -> Envelope:
-        if type(topic) is not str or not _is_topic(topic):
-            or_raise(require_topic(topic))
+        """
+        Return the envelope of what was encoded for a topic.
+
+        Raises:
+            ValidationError: `key`, `headers` or `id` is malformed.
+        """
         if key is not None:
             or_raise(require_match(key, "key", _KEY))
-        named = id is not None
-        if named:
+        correlation = correlation_id.get()
+        if headers is not None or delivery.get() is not None:
+            headers = _with_trace({} if headers is None else or_raise(require_headers(headers)))
+            correlation = headers.get(Header.CORRELATION_ID, correlation)
+        if correlation is not None and not _is_value(correlation):
+            or_raise(require_headers({Header.CORRELATION_ID.value: correlation}))
+        if named := id is not None:
             or_raise(require_match(id, "id", _ID))
         else:
-            id = f"{self._prefix}{next(self._count):012x}"
-        given = correlation = trace = None
-        if headers is not None:
-            given = dict(or_raise(require_headers(headers)))
-            correlation = given.get(Header.CORRELATION_ID)
-        if correlation is None and (correlation := correlation_id.get()) is not None:
-            or_raise(require_headers({Header.CORRELATION_ID.value: correlation}))
-        if (current := delivery.get()) is not None and (given is None or Header.TRACE_PARENT not in given):
-            # Read now: an envelope that led to the one before it, and so on, would keep them all.
-            trace = (current.headers.get(Header.TRACE_PARENT), current.headers.get(Header.TRACE_STATE))
-        data = self._encode(topic, message)
-        return Outgoing(id, topic, key, given, data, named, correlation, trace, self._source, self._now())
+            id = f"{self._prefix}{self._next()}"
+        return Outgoing(id, topic, key, headers, data, named, correlation, self, self._monotonic())
 
-    def seal_reply(self, topic: str, data: Any, headers: dict[str, str]) -> Envelope:
-        correlation = correlation_id.get()
-        trace = None
-        if (current := delivery.get()) is not None:
-            trace = (current.headers.get(Header.TRACE_PARENT), current.headers.get(Header.TRACE_STATE))
-        return Outgoing(self.new_id(), topic, None, headers, data, False, correlation, trace, self._source, self._now())
+    def write(self, envelope: Envelope, given: Mapping[str, str] | None, time: float) -> dict[str, str]:
+        """Return the headers of an envelope that was sealed at `time`."""
+        sent_at = self._clock.now() - timedelta(seconds=self._monotonic() - time)
+        headers = {Header.SOURCE.value: self._source, Header.TYPE.value: envelope.topic}
+        if envelope.correlation_id is not None:
+            headers[Header.CORRELATION_ID.value] = envelope.correlation_id
+        if given is not None:
+            headers |= given
+        headers[Header.SPEC_VERSION.value] = "1.0"
+        headers[Header.ID.value] = envelope.id
+        headers[Header.TIME.value] = sent_at.isoformat().replace("+00:00", "Z")
+        return headers
+
+
+def _with_trace(given: Mapping[str, str]) -> dict[str, str]:
+    """Return `given`, with the trace of the message that is being handled unless there is one."""
+    headers = dict(given)
+    if Header.TRACE_PARENT not in given and (handled := delivery.get()) is not None:
+        # Read now: an envelope that led to the one before it, and so on, would keep them all.
+        parent = handled.headers
+        headers |= {name: parent[name] for name in _TRACE if name in parent}
+    return headers
+
+
+@lru_cache(maxsize=256)
+def _is_value(correlation_id: str) -> bool:
+    return require_headers({Header.CORRELATION_ID.value: correlation_id}).is_ok()
+
+
+def check_topic(topic: str) -> None:
+    """
+    Check that it is one, which takes less time than `require_topic` if it was checked lately.
+
+    Raises:
+        ValidationError: it is not.
+    """
+    if type(topic) is not str or not _is_topic(topic):
+        or_raise(require_topic(topic))
 
 
 @lru_cache(maxsize=4096)

@@ -50,11 +50,16 @@ class Requests:
             if not waiter.done():
                 waiter.set_exception(BrokerClosedError(MessagingMessages.MESSAGING_CLOSED, operation="broker.request"))
 
-    async def handle(self, received: Received) -> None:
+    def read(self, received: Received) -> Received:
+        return received
+
+    async def call(self, received: Received) -> None:
         headers = received.envelope.headers
         topic, waiter = self._waiting.get(headers.get(Header.REPLY_FOR, ""), ("", None))
         if waiter is not None and not waiter.done():
             waiter.set_result(self._read(topic, received, headers.get(Header.REPLY_ERROR)))
+
+    async def answer(self, received: Received, result: Any) -> None: ...
 
     async def buried(self, received: Received, error: Exception) -> None: ...
 
