@@ -1,6 +1,7 @@
 """What a broker promises of its end: what runs finishes, what waits is given back, and nothing runs afterwards."""
 
 import asyncio
+from collections.abc import Awaitable
 from typing import Final
 
 from infra_conformance.broker_base import BrokerChecks
@@ -128,3 +129,95 @@ class ClosingChecks[TMessage](BrokerChecks[TMessage]):
         cancelled = [isinstance(seen.error, asyncio.CancelledError) for seen in consumer.seen]
         expect("whether they were cancelled", cancelled, [True] * 3)
         await self.left_is(trial, other, messages)
+
+    @check("broker-62", requires="shares_engine")
+    async def test_closed_takes_nothing(self, trial: Trial[Brokers[TMessage]]) -> None:
+        """A broker that is closed takes nothing more, though its group gets more."""
+        broker, other = await self.broker(trial), await self.broker(trial)
+        first, alone, second = (self.consumer(trial, name) for name in ("the first", "who is alone", "the second"))
+        await broker.subscribe(TOPIC, first, group=GROUP)
+        await broker.subscribe(TOPIC, alone)
+        await self.publish_all(broker, TOPIC, self.some(5))
+        await self.until_handled(self.some(5), first)
+        await self.until_handled(self.some(5), alone)
+        await broker.close()
+        await self.publish_all(other, TOPIC, self.some(5, first=5))
+        await other.subscribe(TOPIC, second, group=GROUP)
+        await self.until_handled(self.some(5, first=5), second)
+        await self.only_the_newest(other, TOPIC, second)
+        expect("what the first was given", first.messages, self.some(5))
+        expect("what was given to who is alone", alone.messages, self.some(5))
+
+    @check("broker-63", requires="shares_engine")
+    async def test_closed_together(self, trial: Trial[Brokers[TMessage]]) -> None:
+        """Ten members that come and go at once leave the group as it should be: all that follows is kept."""
+        brokers = [await self.broker(trial) for _ in range(10)]
+
+        async def come_and_go(broker: MessageBroker[TMessage]) -> None:
+            await broker.subscribe(TOPIC, self.consumer(trial), group=GROUP)
+            await asyncio.gather(broker.close(), broker.close())
+
+        await asyncio.gather(*map(come_and_go, brokers))
+        broker = await self.broker(trial)
+        messages = self.some(50)
+        await self.publish_all(broker, TOPIC, messages)
+        await broker.close()
+        await self.left_is(trial, await self.broker(trial), messages)
+
+    @check("broker-64", requires="shares_engine")
+    async def test_close_while_publishing(self, trial: Trial[Brokers[TMessage]]) -> None:
+        """What publish has accepted is kept, also when the broker is closed just then; the rest is refused."""
+        broker, other = await self.broker(trial), await self.broker(trial)
+        await (await other.subscribe(TOPIC, self.consumer(trial, "nobody"), group=GROUP)).unsubscribe()
+        accepted: list[TMessage] = []
+        refusals: list[TMessage] = []
+
+        async def publish(messages: list[TMessage]) -> None:
+            for message in messages:
+                try:
+                    await broker.publish(TOPIC, message)
+                    accepted.append(message)
+                except BrokerClosedError:
+                    refusals.append(message)
+
+        messages = self.some(self.many(1000))
+        publishing = [asyncio.ensure_future(publish(messages[first::20])) for first in range(20)]
+        await self.until("half are accepted", lambda: len(accepted) >= len(messages) // 2)
+        await broker.close()
+        await asyncio.gather(*publishing)
+        expect("how many were accepted or refused", len(accepted) + len(refusals), len(messages))
+        heir = self.consumer(trial, "the heir")
+        await other.subscribe(TOPIC, heir, group=GROUP)
+        await self.until_handled(accepted, heir)
+
+    @check("broker-65")
+    async def test_time_to_close(self, trial: Trial[Brokers[TMessage]]) -> None:
+        """A close waits for handlers as long as it is told to, or as the broker was, and no longer than need be."""
+        for told, made in ((2.0, 50.0), (None, 3.0), (0.0, 50.0)):
+            broker = await self.broker(trial, close_timeout=made * self.tick)
+
+            async def hang(_: Seen[TMessage]) -> None:
+                await asyncio.Event().wait()
+
+            consumer = self.consumer(trial, act=hang)
+            await broker.subscribe(TOPIC, consumer)
+            await broker.publish(TOPIC, self.message(1))
+            await self.until("the handler runs", lambda: consumer.running)  # noqa: B023
+            loop = asyncio.get_running_loop()
+            began = loop.time()
+            await broker.close(None if told is None else told * self.tick)
+            took = loop.time() - began
+            want = (made if told is None else told) * self.tick
+            in_time = took >= want - self.slack and took <= want + (20 if self.real_time else self.slack)
+            expect(f"whether close({told}) takes its time, and no more", in_time, True)
+            expect("how many handlers run", consumer.running, 0)
+        broker = await self.broker(trial, close_timeout=1000 * self.tick)
+        await broker.subscribe(TOPIC, self.consumer(trial))
+        await self.ends_soon(broker.close())
+
+    async def ends_soon(self, call: Awaitable[None]) -> None:
+        """See that `call` ends long before `patience` does."""
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        await call
+        expect("whether a close with nothing to wait for ends soon", loop.time() - began < self.patience / 2, True)

@@ -224,3 +224,39 @@ class DeliveryChecks[TMessage](BrokerChecks[TMessage]):
         for message in messages:
             expect("the attempts", [seen.attempt for seen in consumer.tries(message)], [1, 2])
         await self.nothing_waits(trial, broker, [subscription], TOPIC)
+
+    @check("broker-13")
+    async def test_coming_and_going(self, trial: Trial[Brokers[TMessage]]) -> None:
+        """While many messages are published, some of them fail, and members come and go, each is handled once."""
+        broker = await self.broker(trial)
+        brokers = [broker, await self.beside(trial, broker), await self.beside(trial, broker)]
+        messages = self.some(self.many(3000))
+        consumers = [self.consumer(trial, f"H{number}", _fail_at_times) for number in range(9)]
+        options = self.prompt(prefetch=20, concurrency=4)
+        await brokers[0].subscribe(TOPIC, consumers[0], group=GROUP, **options)
+
+        async def come_and_go(number: int) -> None:
+            for round in range(4):
+                consumer = consumers[1 + 2 * round + number]
+                member = await brokers[1 + number].subscribe(TOPIC, consumer, group=GROUP, **options)
+                most = len(messages) // 20
+                await self.until("it has some, or all is done", lambda: len(consumer.seen) > most or done())  # noqa: B023
+                await member.unsubscribe()
+
+        def done() -> bool:
+            return sum(len(each.handled) for each in consumers) >= len(messages)
+
+        await asyncio.gather(
+            *(self.publish_all(brokers[part % 3], TOPIC, messages[part::6]) for part in range(6)),
+            *(come_and_go(number) for number in range(2)),
+        )
+        await self.until_handled(messages, *consumers)
+        handled = [message for each in consumers for message in each.handled]
+        expect("how many were handled", len(handled), len(messages))
+        expect("dead letters", await self.letters(trial, broker).peek(), [])
+
+
+async def _fail_at_times(seen: Seen[Any]) -> None:
+    await asyncio.sleep(0)
+    if seen.attempt == 1 and sum(seen.id.encode()) % 7 == 0:
+        raise Sorry

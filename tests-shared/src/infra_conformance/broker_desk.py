@@ -3,13 +3,16 @@
 import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import count
 from types import TracebackType
 from typing import Any, Final, Self, TypedDict, Unpack
 
 from infra_conformance.history import History
 from infra_protocols.context import correlation_id
 from infra_protocols.messaging import Delivery, MessageBroker, delivery
+
+_MOMENTS: Final = count()
 
 
 class BrokerOptions(TypedDict, total=False):
@@ -90,9 +93,14 @@ class Seen[TMessage]:
     attempt: int
     correlation: str | None
     began: float
+    """When it was called, in seconds."""
     ended: float | None = None
-    """When the handler returned, or raised; `None` while it runs."""
+    """When it returned, or raised; `None` while it runs."""
     error: BaseException | None = None
+    first: int = field(default_factory=lambda: next(_MOMENTS))
+    """The moment in which it was called: of two of these in one second the later has the higher number."""
+    last: int | None = None
+    """The moment in which it ended."""
 
 
 type Act[TMessage] = Callable[[Seen[TMessage]], Awaitable[TMessage | None]]
@@ -140,6 +148,7 @@ class Consumer[TMessage]:
         finally:
             self.running -= 1
             seen.ended = asyncio.get_running_loop().time()
+            seen.last = next(_MOMENTS)
 
     def _note(self, message: TMessage, current: Delivery | None) -> Seen[TMessage]:
         now = asyncio.get_running_loop().time()
