@@ -26,6 +26,5 @@ class MessagingMessages(ErrorMessages):
 
     # NATS
     NATS_BACKLOG_FULL: Final[str] = "{max} messages wait in the namespace {namespace} already"
-    NATS_PARTITIONS: Final[str] = "On NATS there can be 1, 2, 4, 8, 16, 32 or 64 partitions, not {partitions}"
     NATS_TOO_LARGE: Final[str] = "The message has {size} bytes with its headers, more than {max}"
     NATS_UNREADABLE: Final[str] = "What came on {subject} could not be read"

@@ -18,7 +18,6 @@ from infra_protocols import (
     BrokerRefusedError,
     MessagingError,
     SubscriptionConfig,
-    ValidationError,
 )
 
 _LETTER: Final = 16_384
@@ -77,9 +76,6 @@ class NatsEngine:
 
     async def subscribe(self, pattern: str, group: str | None, config: SubscriptionConfig) -> Sequence[NatsFeed]:
         partitions = config.partitions
-        if partitions is not None and partitions & (partitions - 1):
-            text = MessagingMessages.NATS_PARTITIONS.format(partitions=partitions)
-            raise ValidationError(text, field="partitions", kind="int")
         if group is None:
             name = f"own-{uuid4().hex}"
         else:

@@ -25,6 +25,7 @@ _KEY: Final = "Infra-Key"
 _PLAIN: Final = re.compile(r"[!#$&-~]*")
 _SAFE: Final = "".join(chr(code) for code in range(0x21, 0x7F) if chr(code) not in '"%')
 _CE_ID: Final = Header.ID.value
+_CORRELATION: Final = Header.CORRELATION_ID.value
 
 
 def written(envelope: Envelope) -> dict[str, str]:
@@ -41,7 +42,7 @@ def written(envelope: Envelope) -> dict[str, str]:
 
 
 def size(headers: Mapping[str, str]) -> int:
-    """Return how many bytes they are: the first line, the last, and of each the name, `: `, the value, an end of line."""
+    """Return how many bytes they are: the first line, the last, and of each the name, `: `, the value, end of line."""
     return 14 + sum(map(len, headers)) + sum(map(len, headers.values())) + 4 * len(headers)
 
 
@@ -58,6 +59,8 @@ class Incoming(Envelope):
         self.id = _read(id)
         self.topic = names.topic(message.subject)
         self.key = None if key is None else _read(key)
+        correlation = raw.get(_CORRELATION)
+        self.correlation_id = None if correlation is None else _read(correlation)
         self._headers = None
         self.data = message.data
         self.named = False
@@ -68,12 +71,6 @@ class Incoming(Envelope):
         if self._headers is None:
             self._headers = {name: _read(value) for name, value in self._raw.items() if not name[:1].isupper()}
         return self._headers
-
-    @property
-    @override
-    def correlation_id(self) -> str | None:
-        value = self._raw.get(Header.CORRELATION_ID.value)
-        return None if value is None else _read(value)
 
 
 def _read(value: str) -> str:

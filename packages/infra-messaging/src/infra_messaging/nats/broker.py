@@ -22,8 +22,6 @@ class NatsBroker[TMessage](Broker[TMessage]):
     A message is kept until the last group has settled it, and not kept at all when no group wants it. Of messages that
     are published with an `id`, one whose id came within the last two minutes is dropped by the server.
 
-    `partitions` can be 1, 2, 4, 8, 16, 32 or 64.
-
     Args:
         client: a client that is connected; it is not closed. While it connects again, what is asked for waits for that
             until `timeout`, and is a `BrokerUnavailableError` then.
