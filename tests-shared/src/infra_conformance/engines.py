@@ -16,7 +16,19 @@ import pytest
 from infra_conformance.messages import ConformanceMessages
 from infra_conformance.servers import NATS, POSTGRES, REDIS, VALKEY, Engine, EngineMissing, EngineSilent, Server
 
-__all__ = ["NATS", "POSTGRES", "REDIS", "REQUIRE", "REQUIRED", "VALKEY", "Engine", "EngineMissing", "found", "nats_url", "postgres_url"]
+__all__ = [
+    "NATS",
+    "POSTGRES",
+    "REDIS",
+    "REQUIRE",
+    "REQUIRED",
+    "VALKEY",
+    "Engine",
+    "EngineMissing",
+    "found",
+    "nats_url",
+    "postgres_url",
+]
 __all__ += ["provided", "redis_url", "standalone_url", "started"]
 
 REQUIRE: Final = "INFRA_REQUIRE_ENGINES"

@@ -93,6 +93,9 @@ class NatsFeed:
         await self._link.send_all((each.token for each in received), _ACK)
 
     async def give_back(self, received: Sequence[Received]) -> None:
+        if self._own:
+            return  # it ends with its only member
+        await self._leave()
         await self._tallies.keep(received)
         await self._link.send_all((each.token for each in received), _NAK)
 
@@ -111,9 +114,7 @@ class NatsFeed:
             if self._own:
                 await self._link.find(f"CONSUMER.DELETE.{self._names.messages}.{self._consumer}")
             else:
-                await self._stop()
-                # When this is answered, all that was sent before is here.
-                await self._link.find(f"CONSUMER.INFO.{self._names.messages}.{self._consumer}")
+                await self._leave()
                 await self._sort_out()
                 waiting, self._waiting = self._waiting, deque()
                 for each in waiting:
@@ -192,6 +193,16 @@ class NatsFeed:
         if not self._own and not self._stopped and self._subscription is not None:
             self._stopped = True
             await self._link.stop(self._subscription)
+
+    async def _leave(self) -> None:
+        """
+        Stop, and wait until the server has sent all that it would send here, and forgotten what it was asked for.
+
+        Servers before 2.10 (at least) lose sight of a message, until its lease ends, if it comes back to them while all
+        that they were asked for is by those who have gone. That they tell of the consumer makes them look.
+        """
+        await self._stop()
+        await self._link.find(f"CONSUMER.INFO.{self._names.messages}.{self._consumer}")
 
     async def _start_again(self) -> None:
         assert self._subscription is not None
