@@ -45,13 +45,13 @@ class NatsEngine:
             await self._make(
                 names.messages,
                 [names.all_messages],
-                retention="interest",
                 discard="new",
                 max_msgs=self._max_backlog,
                 duplicate_window=_DUPLICATES,
             )
             await self._make(names.records, [names.all_letters, names.all_groups], max_msgs_per_subject=1)
             await self._make(names.tallies, [names.all_tallies], max_msgs_per_subject=1, max_age=_WEEK)
+            self._messages.open()
         except BaseException:
             await self._link.close()
             raise
