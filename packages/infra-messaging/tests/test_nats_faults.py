@@ -40,7 +40,8 @@ async def main():
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     async with await nats.connect(url) as client, NatsBroker(client, str, namespace=namespace) as broker:
-        await broker.subscribe("orders.*", hang, group="shipping", lease=float(lease), partitions=int(partitions) or None)
+        options = {"partitions": int(partitions)} if int(partitions) else {}
+        await broker.subscribe("orders.*", hang, group="shipping", lease=float(lease), **options)
         print("subscribed", flush=True)
         await stop.wait()
         await broker.close(0.2)
@@ -312,7 +313,7 @@ async def test_letters_and_groups_outlast_the_server(server: Server, stack: Asyn
 
 async def until_letters(broker: NatsBroker[str], count: int) -> None:
     async with asyncio.timeout(30):
-        while len(await broker.dead_letters.peek()) != count:
+        while len(await broker.dead_letters.peek()) != count:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
 
 
@@ -463,10 +464,6 @@ async def test_a_subscription_that_is_a_group_of_its_own_is_made_anew_when_the_s
     await look.delete_consumer(f"{namespace}_messages", found.name)
     proxy.restore()
 
-    async def publish() -> None:
-        await broker.publish("orders.new", "again")
-        assert shelf.messages
-
     async with asyncio.timeout(30):
         while not shelf.messages:
             await until_it_works(lambda: broker.publish("orders.new", "again"))
@@ -523,3 +520,31 @@ async def test_the_limit_of_a_namespace_never_shrinks(server: Server, stack: Asy
     shelf = Shelf()
     await larger.subscribe("orders.*", shelf, group="shipping")
     await until(lambda: shelf.messages == [str(number) for number in range(11)])
+
+
+async def test_what_all_groups_have_settled_is_removed(server: Server, stack: AsyncExitStack, namespace: str) -> None:
+    broker = await broker_at(server.url, namespace, stack)
+    look: Any = (await client_at(server.url, stack)).jsm()  # pyright: ignore[reportUnknownMemberType]
+    stream, done, held = f"{namespace}_messages", Shelf(), asyncio.Event()
+
+    async def hold(_: str) -> None:
+        await held.wait()
+
+    async def kept() -> int:
+        return (await look.stream_info(stream)).state.messages
+
+    await broker.subscribe("orders.new", done, group="shipping")
+    await broker.subscribe("rare.*", Shelf(), group="rare")
+    await broker.subscribe("orders.old", hold, group="billing")
+    await broker.publish("rare.one", "1")
+    await asyncio.gather(*(broker.publish("orders.new", str(number)) for number in range(1500)))
+    await broker.publish("orders.old", "held")
+    await asyncio.gather(*(broker.publish("orders.new", str(number)) for number in range(1500)))
+    await until(lambda: len(done.messages) == 3000)
+    async with asyncio.timeout(30):
+        while await kept() > 1501:  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
+    held.set()
+    async with asyncio.timeout(30):
+        while await kept() > 1000:  # noqa: ASYNC110
+            await asyncio.sleep(0.05)

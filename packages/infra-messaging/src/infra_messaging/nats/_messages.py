@@ -5,13 +5,19 @@ import logging
 from collections.abc import Sequence
 from heapq import heapify, heapreplace
 from random import uniform
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from infra_messaging.messages import MessagingMessages
 from infra_messaging.nats._link import Link, code, refused
 from infra_messaging.nats._names import Names
 from infra_messaging.nats._wire import size
-from infra_protocols import BacklogFullError, BrokerRefusedError, BrokerUnavailableError, MessagingError
+from infra_protocols import (
+    BacklogFullError,
+    BrokerRefusedError,
+    BrokerUnavailableError,
+    MessagingError,
+    topic_matches,
+)
 from infra_protocols.batch import Batch
 
 _LOG: Final = logging.getLogger("infra_messaging")
@@ -37,14 +43,14 @@ class Messages:
         self._link = link
         self._names = names
         self._max_backlog = max_backlog
-        self._trimming: Batch[None, bool] = Batch(self._make_room, fatal=BrokerUnavailableError)
+        self._full: Batch[str, _Full] = Batch(self._make_room, fatal=BrokerUnavailableError)
         self._sweeper: asyncio.Task[None] | None = None
 
     def open(self) -> None:
         self._sweeper = asyncio.get_running_loop().create_task(self._sweep(), name="infra_messaging.sweep")
 
     async def close(self) -> None:
-        await self._trimming.drain()
+        await self._full.drain()
         if self._sweeper is not None:
             self._sweeper.cancel()
             await asyncio.wait((self._sweeper,))
@@ -55,7 +61,8 @@ class Messages:
             raise refused(MessagingMessages.NATS_TOO_LARGE.format(size=bytes, max=most))
         if await self._stored(subject, data, headers):
             return
-        if await self._trimming.ask(None) and await self._stored(subject, data, headers):
+        full = await self._full.ask(subject)
+        if not full.is_wanted or (full.has_room and await self._stored(subject, data, headers)):
             return
         text = MessagingMessages.NATS_BACKLOG_FULL.format(max=self._max_backlog, namespace=self._names.namespace)
         raise BacklogFullError(text, operation="broker.publish")
@@ -76,24 +83,27 @@ class Messages:
         while True:
             await asyncio.sleep(uniform(_PAUSE, 3 * _PAUSE))  # so that not all brokers look at once
             try:
-                await self._trim(_FEW)
+                state = await self._state()
+                if state["messages"] > _FEW:
+                    await self._trim(state, await self._groups())
             except MessagingError as error:
                 _LOG.debug(MessagingMessages.NATS_NOT_TRIMMED.format(namespace=self._names.namespace), exc_info=error)
 
-    async def _make_room(self, asked: Sequence[None]) -> Sequence[bool]:
-        return [await self._trim(0)] * len(asked)
+    async def _make_room(self, subjects: Sequence[str]) -> "Sequence[_Full]":
+        state = await self._state()
+        groups = await self._groups()
+        has_room = await self._trim(state, groups)
+        return [_Full(has_room, groups is None or _wants(groups, subject)) for subject in subjects]
 
-    async def _trim(self, few: int) -> bool:
-        """Remove what no group wants any more, if more than a few messages are there; say whether there was some."""
-        stream = self._names.messages
-        state = (await self._link.call(f"STREAM.INFO.{stream}"))["state"]
-        if state["messages"] <= few or (groups := await self._groups()) is None:
+    async def _trim(self, state: dict[str, Any], groups: list[dict[str, Any]] | None) -> bool:
+        """Remove what none of `groups`, which were told after `state`, wants any more; say whether there was some."""
+        if groups is None or (settled := await self._settled(groups, state["last_seq"])) < state["first_seq"]:
             return False
-        settled = await self._settled(groups, state["last_seq"])
-        if settled < state["first_seq"]:
-            return False
-        await self._link.call(f"STREAM.PURGE.{stream}", {"seq": settled + 1})
+        await self._link.call(f"STREAM.PURGE.{self._names.messages}", {"seq": settled + 1})
         return True
+
+    async def _state(self) -> dict[str, Any]:
+        return (await self._link.call(f"STREAM.INFO.{self._names.messages}"))["state"]
 
     async def _groups(self) -> list[dict[str, Any]] | None:
         """Return the consumers; those that come later want nothing of what is there. `None`: they cannot be told."""
@@ -131,3 +141,16 @@ class Messages:
             what = {"seq": place + 1, "next_by_subj": filter}
             found = await self._link.find(f"STREAM.MSG.GET.{self._names.messages}", what)
             heapreplace(behind, (last if found is None else found["message"]["seq"] - 1, filter, True))
+
+
+class _Full(NamedTuple):
+    """What was found when there was no room for a message."""
+
+    has_room: bool
+    """Whether there is some now."""
+    is_wanted: bool
+    """Whether a group wants it."""
+
+
+def _wants(groups: list[dict[str, Any]], subject: str) -> bool:
+    return any(topic_matches(each["config"]["filter_subject"], subject) for each in groups)
