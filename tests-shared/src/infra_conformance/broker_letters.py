@@ -115,11 +115,17 @@ class LetterChecks[TMessage](BrokerChecks[TMessage]):
         for turns in range(8 if self.real_time else 30):
             broker = await self.broker(trial, "A")
             topic = f"orders.n{turns}"
-            failing_one = self.consumer(trial, f"the failing {turns}", failing(NEVER))
+            failed = asyncio.Event()
+
+            async def fail(_: Seen[TMessage], failed: asyncio.Event = failed) -> None:
+                failed.set()
+                raise Sorry("for ever")
+
+            failing_one = self.consumer(trial, f"the failing {turns}", fail)
             lease = 2 * self.tick
             await broker.subscribe(topic, failing_one, group=GROUP, max_deliveries=1, lease=lease)
             await broker.publish(topic, message)
-            await self.until("the handler has failed", lambda: failing_one.seen and failing_one.seen[-1].ended)  # noqa: B023
+            await self.happens("the handler has failed", failed)
             await self.nap(turns)
             trial.history.note(f"A is lost, {turns} turns after")
             await trial.raw.lose(self.unwrapped(broker))
@@ -137,9 +143,9 @@ class LetterChecks[TMessage](BrokerChecks[TMessage]):
             await self.until_told("the message is handled, or a letter", somewhere)
 
     async def nap(self, turns: int) -> None:
-        """Let what runs get on by so many turns."""
+        """Let what runs get on by so many turns; where time is real, for about as long as a way to the engine takes."""
         for _ in range(turns):
-            await asyncio.sleep(0)
+            await asyncio.sleep(0.0005 if self.real_time else 0)
 
     @check("broker-48", requires="encodes")
     async def test_undecodable(self, trial: Trial[Brokers[TMessage]]) -> None:
@@ -160,6 +166,19 @@ class LetterChecks[TMessage](BrokerChecks[TMessage]):
         self.once_each("what was handled", self.some(2, first=1), consumer)
         await self.nothing_waits(trial, broker, [member], TOPIC)
         expect("how many letters there are", len(await letters.peek()), 1)
+
+    @check("broker-56", requires="encodes supports_partitions")
+    async def test_undecodable_in_partition(self, trial: Trial[Brokers[TMessage]]) -> None:
+        """What cannot be decoded holds up nothing in its partition."""
+        broker = await self.broker(trial)
+        consumer = self.consumer(trial)
+        await broker.subscribe(TOPIC, consumer, group=GROUP, partitions=1)
+        for number in range(3):
+            await trial.raw.publish_raw(TOPIC, b"\xff{")
+            await broker.publish(TOPIC, self.message(number), key="ada")
+        await self.until_handled(self.some(3), consumer)
+        expect("what was handled, in order", consumer.messages, self.some(3))
+        await self.until_letters(self.letters(trial, broker), 3)
 
     @check("broker-49")
     async def test_peek(self, trial: Trial[Brokers[TMessage]]) -> None:

@@ -102,19 +102,32 @@ class Hub:
 
     def accept(self, envelope: Envelope, max_backlog: int) -> None:
         """Keep a message for each of the groups that it is for, but for those for which too much waits."""
-        if envelope.id in self.known:
+        if self.is_known(envelope):
             return
         full: list[Group] = []
         for group in self.groups.values():
-            if topic_matches(group.pattern, envelope.topic):
-                if len(group.items) >= max_backlog:
-                    full.append(group)
-                else:
-                    self.add(group, envelope)
+            if not self.matches(group.pattern, envelope.topic):
+                continue
+            if self.is_full(group, max_backlog):
+                full.append(group)
+            else:
+                self.add(group, envelope)
         if full:
             message = ErrorMessages.MESSAGING_BACKLOG_FULL.format(max=max_backlog, group=full[0].name)
             raise BacklogFullError(message, operation="publish")
         self.known.add(envelope.id)
+
+    def is_known(self, envelope: Envelope) -> bool:
+        """Whether a message with this id was kept already."""
+        return envelope.id in self.known
+
+    def matches(self, pattern: str, topic: str) -> bool:
+        """Whether the pattern stands for the topic."""
+        return topic_matches(pattern, topic)
+
+    def is_full(self, group: Group, max_backlog: int) -> bool:
+        """Whether too much waits for the group."""
+        return len(group.items) >= max_backlog
 
     def add(self, group: Group, envelope: Envelope) -> None:
         """Keep a message for the group."""
