@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Mapping
+from contextvars import copy_context
 from enum import Enum
 from types import TracebackType
 from typing import Any, Final, Self, Unpack
@@ -10,11 +11,11 @@ from typing import Any, Final, Self, Unpack
 from infra_messaging._codecs import Encoding
 from infra_messaging._consumer import Consumer
 from infra_messaging._engine import Engine, Envelope
-from infra_messaging._handling import Handler, Handling
+from infra_messaging._handling import Handler, Member
 from infra_messaging._letters import LetterQueue
-from infra_messaging._outgoing import Sealing, check_topic, require_group
-from infra_messaging._requests import Requests
-from infra_messaging._waiting import carried_through, ended
+from infra_messaging._outgoing import Sealing, require_group
+from infra_messaging._requests import REPLIES_CONFIG, Requests
+from infra_messaging._waiting import carried_through, ended, limit
 from infra_messaging.messages import MessagingMessages
 from infra_protocols import (
     BrokerClosedError,
@@ -30,6 +31,7 @@ from infra_protocols import (
     SystemClock,
     ValidationError,
     or_raise,
+    require_headers,
     require_pattern,
     require_range,
     require_text,
@@ -37,6 +39,7 @@ from infra_protocols import (
 )
 from infra_result import Err, Result
 
+_KNOWN_TOPICS: Final = 10_000
 _LOG: Final = logging.getLogger("infra_messaging")
 
 
@@ -45,6 +48,9 @@ class _State(str, Enum):
     OPEN = "open"
     CLOSING = "closing"
     CLOSED = "closed"
+
+
+_OPEN: Final = _State.OPEN
 
 
 class Broker[TMessage]:
@@ -79,7 +85,8 @@ class Broker[TMessage]:
         self._seal = self._sealing.seal
         self._encode = encoding.encode
         self._letters: LetterQueue[TMessage] = LetterQueue(engine.letters, encoding, self._check_open)
-        self._requests = Requests(encoding, self._join)
+        self._topics: set[str] = set()
+        self._requests = Requests(encoding, self._join_for_replies)
         self._state = _State.NEW
         self._opening = asyncio.Lock()
         self._consumers: set[Consumer] = set()
@@ -91,7 +98,8 @@ class Broker[TMessage]:
         async with self._opening:
             if self._state is _State.NEW:
                 await self._engine.open()
-                self._state = _State.OPEN
+                self._context = copy_context()
+                self._state = _OPEN
         self._check_open()
 
     async def close(self, timeout: float | None = None) -> None:
@@ -105,13 +113,9 @@ class Broker[TMessage]:
         or_raise(require_range(timeout, "timeout", min=0))
         if self._closing is None:
             self._closing = asyncio.get_running_loop().create_task(self._close(), name="infra_messaging.close")
-        if any(consumer.is_inside() for consumer in self._consumers):
-            return
-        timer = asyncio.get_running_loop().call_later(timeout, self._hurry)
-        try:
+        limit(self._closing, timeout, self._hurry)
+        if not any(consumer.is_inside() for consumer in self._consumers):
             await carried_through(self._closing, self._hurry)
-        finally:
-            timer.cancel()
 
     async def __aenter__(self) -> Self:
         """Open the broker."""
@@ -139,9 +143,10 @@ class Broker[TMessage]:
         id: str | None = None,
     ) -> str:
         """See `MessageBroker.publish`."""
-        check_topic(topic)
+        if type(topic) is not str or topic not in self._topics:
+            self._learn(topic)
         envelope = self._seal(topic, self._encode(topic, message), key, headers, id)
-        if self._state is not _State.OPEN:
+        if self._state is not _OPEN:
             self._check_not_closed()
         await self._engine.publish(envelope)
         return envelope.id
@@ -162,7 +167,8 @@ class Broker[TMessage]:
         if not callable(handler):
             message = MessagingMessages.VALIDATION_WRONG_KIND.format(field="handler", expected="callable")
             raise ValidationError(message, field="handler", kind=type(handler).__name__)
-        return await self._join(pattern, group, config, Handler(handler, self._encoding, group, self._reply))
+        handling = Handler(handler, self._encoding, group, self._reply)
+        return await self._join(Member(pattern, group, config, handling, self._clock, copy_context()))
 
     async def request(
         self,
@@ -175,16 +181,19 @@ class Broker[TMessage]:
     ) -> Result[TMessage, MessagingError]:
         """See `MessageBroker.request`."""
         or_raise(require_range(timeout, "timeout", above=0))
-        id, requests = self._sealing.new_id(), self._requests
-        asking = {**(headers or {}), Header.REPLY_TO.value: requests.topic}
-        check_topic(topic)
-        envelope = self._seal(topic, self._encode(topic, message), key, asking, id)
+        requests = self._requests
+        asking = {
+            **or_raise(require_headers({} if headers is None else headers)),
+            Header.REPLY_TO.value: requests.topic,
+        }
+        self._learn(topic)
+        envelope = self._seal(topic, self._encode(topic, message), key, asking, None)
         self._check_open()
         scope = asyncio.timeout(timeout)
         try:
             async with scope:
                 await requests.open()
-                waiter = requests.expect(id, topic)
+                waiter = requests.expect(envelope.id, topic)
                 try:
                     await self._engine.publish(envelope)
                     return await waiter
@@ -212,32 +221,30 @@ class Broker[TMessage]:
         except Exception as failure:
             _LOG.warning(MessagingMessages.REPLY_FAILED.format(id=request.id), exc_info=failure)
 
-    async def _join(self, pattern: str, group: str | None, config: SubscriptionConfig, handling: Handling) -> Consumer:
+    async def _join_for_replies(self, topic: str) -> Consumer:
+        # In the context of the broker: what the first request brings along is no other's.
+        return await self._join(Member(topic, None, REPLIES_CONFIG, self._requests, self._clock, self._context))
+
+    async def _join(self, member: Member) -> Consumer:
         self._check_open()
         joining: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._joining.add(joining)
         try:
-            feeds = await self._engine.subscribe(pattern, group, config)
-            if self._state is not _State.OPEN:
+            feeds = await self._engine.subscribe(member.pattern, member.group, member.config)
+            if self._state is not _OPEN:
                 for feed in feeds:
                     await feed.close()
                 self._check_open()
-            consumer = Consumer(
-                pattern,
-                group,
-                config,
-                feeds,
-                handling,
-                self._clock,
-                self._close_timeout,
-                self._engine.forget,
-                self._consumers.discard,
-            )
+            consumer = Consumer(member, feeds, self._close_timeout, self._forget, self._consumers.discard)
             self._consumers.add(consumer)
             return consumer
         finally:
             self._joining.discard(joining)
             joining.set_result(None)
+
+    async def _forget(self, pattern: str, group: str) -> None:
+        if self._state in (_OPEN, _State.CLOSING):
+            await self._engine.forget(pattern, group)
 
     def _hurry(self) -> None:
         for consumer in self._consumers:
@@ -245,7 +252,7 @@ class Broker[TMessage]:
 
     async def _close(self) -> None:
         async with self._opening:
-            was_open, self._state = self._state is _State.OPEN, _State.CLOSING
+            was_open, self._state = self._state is _OPEN, _State.CLOSING
         try:
             if was_open:
                 await self._drain()
@@ -271,8 +278,14 @@ class Broker[TMessage]:
             if not task.cancelled() and (error := task.exception()) is not None:
                 _LOG.warning(MessagingMessages.CLOSE_FAILED.format(call=what), exc_info=error)
 
+    def _learn(self, topic: str) -> None:
+        or_raise(require_topic(topic))
+        if len(self._topics) >= _KNOWN_TOPICS:
+            self._topics.clear()
+        self._topics.add(topic)
+
     def _check_open(self) -> None:
-        if self._state is not _State.OPEN:
+        if self._state is not _OPEN:
             raise self._refusal()
 
     def _check_not_closed(self) -> None:

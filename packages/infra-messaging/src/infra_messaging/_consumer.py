@@ -4,10 +4,10 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
 from infra_messaging._engine import Feed, Received
-from infra_messaging._handling import Handling
+from infra_messaging._handling import Member
 from infra_messaging._lane import Lane
-from infra_messaging._waiting import carried_through, ended
-from infra_protocols import Clock, SubscriptionConfig, delivery
+from infra_messaging._waiting import carried_through, ended, limit
+from infra_protocols import delivery
 
 
 class Consumer:
@@ -15,21 +15,17 @@ class Consumer:
 
     def __init__(
         self,
-        pattern: str,
-        group: str | None,
-        config: SubscriptionConfig,
+        member: Member,
         feeds: Sequence[Feed],
-        handling: Handling,
-        clock: Clock,
         close_timeout: float,
         forget: Callable[[str, str], Awaitable[None]],
         gone: Callable[["Consumer"], None],
     ) -> None:
-        self.pattern = pattern
-        self.group = group
-        self._lease = config.lease
+        self.pattern = member.pattern
+        self.group = member.group
+        self._lease = member.config.lease
         self._hurry = asyncio.Event()
-        self._lanes = [Lane(feed, handling, config, pattern, group, clock, self._hurry) for feed in feeds]
+        self._lanes = [Lane(feed, member, self._hurry) for feed in feeds]
         self._close_timeout = close_timeout
         self._forget_group = forget
         self._gone = gone
@@ -37,7 +33,8 @@ class Consumer:
         self._ending: asyncio.Task[None] | None = None
         for lane in self._lanes:
             lane.start()
-        self._renewer = asyncio.get_running_loop().create_task(self._renew(), name="infra_messaging.renew")
+        renewing = asyncio.get_running_loop().create_task
+        self._renewer = renewing(self._renew(), name="infra_messaging.renew", context=member.context.copy())
 
     @property
     def active(self) -> bool:
@@ -46,13 +43,9 @@ class Consumer:
     async def unsubscribe(self, *, forget: bool = False) -> None:
         self._forget |= forget
         ending = self.end()
-        if self.is_inside():
-            return
-        timer = asyncio.get_running_loop().call_later(self._close_timeout, self.hurry)
-        try:
+        limit(ending, self._close_timeout, self.hurry)
+        if not self.is_inside():
             await carried_through(ending, self.hurry)
-        finally:
-            timer.cancel()
 
     def is_inside(self) -> bool:
         """Say whether this is called, at some remove, by a handler of this subscription."""
@@ -63,24 +56,27 @@ class Consumer:
         self._hurry.set()
 
     def end(self) -> asyncio.Task[None]:
-        if self._ending is None or (self._ending.done() and self._forget and not self._forgotten):
+        """Begin to end, or to do what has failed the last time; what runs already is returned."""
+        if self._ending is None or (self._ending.done() and (self._lanes or self._has_to_forget())):
             self._ending = asyncio.get_running_loop().create_task(self._end(), name="infra_messaging.end")
         return self._ending
 
     async def _end(self) -> None:
-        try:
-            outcomes = await asyncio.gather(*(lane.end() for lane in self._lanes), return_exceptions=True)
-            self._lanes = []
-            self._renewer.cancel()
-            await ended(self._renewer)
-            if self._forget and not self._forgotten and self.group is not None:
-                await self._forget_group(self.pattern, self.group)
-                self._forgotten = True
-        finally:
-            self._gone(self)
+        lanes = self._lanes
+        outcomes = await asyncio.gather(*(lane.end() for lane in lanes), return_exceptions=True)
+        self._lanes = [lane for lane, outcome in zip(lanes, outcomes, strict=True) if outcome is not None]
+        self._renewer.cancel()
+        await ended(self._renewer)
+        if self._has_to_forget() and self.group is not None:
+            await self._forget_group(self.pattern, self.group)
+            self._forgotten = True
         for outcome in outcomes:
-            if isinstance(outcome, BaseException):
+            if outcome is not None:
                 raise outcome
+        self._gone(self)
+
+    def _has_to_forget(self) -> bool:
+        return self._forget and not self._forgotten and self.group is not None
 
     async def _renew(self) -> None:
         wait = third = self._lease / 3

@@ -1,11 +1,13 @@
 """What is done with a message that a subscription has received."""
 
 from collections.abc import Awaitable, Callable
-from typing import Any, Protocol
+from contextvars import Context
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
 
 from infra_messaging._codecs import Encoding
 from infra_messaging._engine import Envelope, Received
-from infra_protocols import correlation_id, delivery
+from infra_protocols import Clock, SubscriptionConfig, correlation_id, delivery
 
 # Replies are for those who wait for them, and not for who listens to everything.
 REPLIES = "_reply."
@@ -41,16 +43,30 @@ class Handling(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Member:
+    """What a subscription was made with."""
+
+    pattern: str
+    group: str | None
+    config: SubscriptionConfig
+    handling: Handling
+    clock: Clock
+    context: Context
+    """What its handlers run in copies of."""
+
+
 class Handler:
     """Decodes messages for the user's handler, and sends what it returns to those who have asked for it."""
 
-    __slots__ = ("_call", "_decode", "_group", "_reply")
+    __slots__ = ("_as_it_is", "_call", "_decode", "_group", "_reply")
 
     def __init__(
         self, call: Callable[[Any], Awaitable[Any]], encoding: Encoding, group: str | None, reply: "Reply"
     ) -> None:
         self._call = call
         self._decode = encoding.decode
+        self._as_it_is = not encoding.makes_bytes
         self._group = group
         self._reply = reply
 
@@ -60,10 +76,12 @@ class Handler:
 
     def read(self, received: Received) -> Any:
         received.group = self._group
-        delivery.set(received)
+        _set_delivery(received)
         envelope = received.envelope
-        if (wanted := envelope.correlation_id) is not correlation_id.get():
+        if (wanted := envelope.correlation_id) is not _correlation():
             correlation_id.set(wanted)
+        if self._as_it_is:
+            return envelope.data
         try:
             return self._decode(envelope.topic, envelope.data)
         except Exception as error:
@@ -80,3 +98,8 @@ class Reply(Protocol):
     """Sends the reply to a request, or that it has failed; if the envelope is none, does nothing."""
 
     async def __call__(self, request: Envelope, message: Any, error: Exception | None, /) -> None: ...
+
+
+# Bound once: this is done for each message.
+_set_delivery: Final = delivery.set
+_correlation: Final = correlation_id.get

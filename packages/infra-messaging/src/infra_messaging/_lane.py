@@ -3,22 +3,20 @@
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from datetime import datetime
 from functools import partial
-from typing import Final
+from typing import Any, Final
 from uuid import uuid4
 
 from infra_messaging._engine import Feed, Received
-from infra_messaging._handling import REPLIES, Handling, UndecodableError
+from infra_messaging._handling import REPLIES, Member, UndecodableError
 from infra_messaging._waiting import ended, is_being_cancelled, pause
 from infra_messaging.messages import MessagingMessages
 from infra_protocols import (
-    Clock,
     DeadLetter,
     HandlerCancelledError,
     MessagingError,
-    SubscriptionConfig,
     correlation_id,
     delivery,
     full_jitter,
@@ -37,26 +35,16 @@ class Lane:
     next try is due later, it is done and to be settled, it is being settled, or it is left over for the end.
     """
 
-    def __init__(
-        self,
-        feed: Feed,
-        handling: Handling,
-        config: SubscriptionConfig,
-        pattern: str,
-        group: str | None,
-        clock: Clock,
-        hurry: asyncio.Event,
-    ) -> None:
+    def __init__(self, feed: Feed, member: Member, hurry: asyncio.Event) -> None:
+        config = member.config
         self._feed = feed
-        self._handling = handling
+        self._member = member
         self._config = config
-        self._pattern = pattern
-        self._group = group
-        self._clock = clock
+        self._handling = member.handling
         self._hurry = hurry
         self._ordered = config.partitions is not None
         self._most = max(1, config.prefetch // (config.partitions or 1))
-        self._hears_replies = pattern[0] in "*>"
+        self._hears_replies = member.pattern[0] in "*>"
         self._held = 0
         self._waiting: deque[Received] = deque()
         self._running: list[Received | None] = [None] * config.concurrency
@@ -73,11 +61,13 @@ class Lane:
         self._finished = asyncio.Event()
 
     def start(self) -> None:
+        self._receiver = self._task(self._receive(), "receive")
+        self._settler = self._task(self._settle(), "settle")
+        self._workers = [self._task(self._work(place), "work") for place in range(self._config.concurrency)]
+
+    def _task(self, call: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task
-        self._receiver = task(self._receive(), name="infra_messaging.receive")
-        self._settler = task(self._settle(), name="infra_messaging.settle")
-        places = range(self._config.concurrency)
-        self._workers = [task(self._work(place), name="infra_messaging.work") for place in places]
+        return task(call, name=f"infra_messaging.{name}", context=self._member.context.copy())
 
     def handles(self, received: Received) -> bool:
         return received in self._running
@@ -128,8 +118,9 @@ class Lane:
             received.attempt -= 1  # that one was not begun
         self._left += self._waiting
         self._waiting.clear()
-        if self._left and await self._insist("give_back", partial(self._feed.give_back, list(self._left))):
-            self._left.clear()
+        left = self._left.copy()
+        if left and await self._insist("give_back", partial(self._feed.give_back, left)):
+            del self._left[: len(left)]
 
     async def _receive(self) -> None:
         failures = 0
@@ -148,6 +139,7 @@ class Lane:
             failures = 0
             self._held += len(taken)
             self._waiting.extend(self._for_users(taken) if self._hears_replies else taken)
+            del taken  # nothing is kept here that was handled
             self._arrived.set()
 
     def _for_users(self, taken: Sequence[Received]) -> Sequence[Received]:
@@ -166,12 +158,15 @@ class Lane:
         while not self._stopped:
             if not waiting:
                 delivery.set(None)
+                received = result = None  # nothing is kept here that was handled
+                self._room.set()  # what is done is settled in the next turn, and the next received in the same
                 self._arrived.clear()
                 await self._arrived.wait()
                 continue
             received = running[place] = waiting.popleft()
             try:
                 if received.attempt > most:
+                    received.attempt -= 1  # that one is not made
                     raise _unsettled(received)
                 result = await call(read(received))
                 if result is not None:
@@ -191,12 +186,12 @@ class Lane:
     async def _fail(self, received: Received, error: Exception) -> None:
         """Try again later, or bury it."""
         config, attempt = self._config, received.attempt
-        first = self._failed_at.setdefault(received, self._clock.now())
+        first = self._failed_at.setdefault(received, self._member.clock.now())
         if isinstance(error, UndecodableError) or attempt >= config.max_deliveries:
             cause = error.__cause__ if isinstance(error, UndecodableError) else error
             await self._bury(received, cause if isinstance(cause, Exception) else error, first)
             return
-        text = MessagingMessages.HANDLER_FAILED.format(pattern=self._pattern, attempt=attempt, id=received.id)
+        text = MessagingMessages.HANDLER_FAILED.format(pattern=self._member.pattern, attempt=attempt, id=received.id)
         _LOG.info(text, exc_info=error)
         delay = full_jitter(attempt - 1, config.retry_delay, config.retry_delay_max)
         if self._ordered:
@@ -223,18 +218,18 @@ class Lane:
             key=envelope.key,
             headers=dict(envelope.headers),
             message=None,
-            group=self._group,
+            group=self._member.group,
             attempts=received.attempt,
             error=type(error).__name__,
             reason=_told(error),
             first_failed_at=first,
-            last_failed_at=self._clock.now(),
+            last_failed_at=self._member.clock.now(),
             data=envelope.data,
         )
         if not await self._insist("bury", partial(self._feed.bury, received, letter)):
             self._left.append(received)
             return
-        text = MessagingMessages.MESSAGE_DEAD.format(pattern=self._pattern, id=envelope.id)
+        text = MessagingMessages.MESSAGE_DEAD.format(pattern=self._member.pattern, id=envelope.id)
         _LOG.warning(text, exc_info=error)
         self._release((received,))
         await self._handling.buried(received, error)
@@ -277,11 +272,13 @@ class Lane:
     def _failed(self, call: str, error: BaseException) -> None:
         if isinstance(error, asyncio.CancelledError) and is_being_cancelled():
             raise error
-        _LOG.warning(MessagingMessages.ENGINE_CALL_FAILED.format(pattern=self._pattern, call=call), exc_info=error)
+        _LOG.warning(
+            MessagingMessages.ENGINE_CALL_FAILED.format(pattern=self._member.pattern, call=call), exc_info=error
+        )
 
 
 def _unsettled(received: Received) -> MessagingError:
-    return MessagingError(MessagingMessages.DELIVERED_TOO_OFTEN.format(deliveries=received.attempt - 1))
+    return MessagingError(MessagingMessages.DELIVERED_TOO_OFTEN.format(deliveries=received.attempt))
 
 
 def _cancelled(handler: object, error: BaseException) -> HandlerCancelledError:

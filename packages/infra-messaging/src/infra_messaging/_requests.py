@@ -8,24 +8,20 @@ from uuid import uuid4
 from infra_messaging._codecs import Encoding
 from infra_messaging._consumer import Consumer
 from infra_messaging._engine import Received
-from infra_messaging._handling import REPLIES, Handling
+from infra_messaging._handling import REPLIES
 from infra_messaging.messages import MessagingMessages
 from infra_protocols import BrokerClosedError, Header, MessagingError, RequestFailedError, SubscriptionConfig
 from infra_result import Err, Ok, Result
 
 type Waiter = asyncio.Future[Result[Any, MessagingError]]
 
-_CONFIG = SubscriptionConfig(prefetch=1000, max_deliveries=1)
+REPLIES_CONFIG = SubscriptionConfig(prefetch=1000, max_deliveries=1)
 
 
 class Requests:
     """The requests that wait. The topic is subscribed to at the first."""
 
-    def __init__(
-        self,
-        encoding: Encoding,
-        subscribe: Callable[[str, None, SubscriptionConfig, Handling], Awaitable[Consumer]],
-    ) -> None:
+    def __init__(self, encoding: Encoding, subscribe: Callable[[str], Awaitable[Consumer]]) -> None:
         self._decode = encoding.decode
         self._subscribe = subscribe
         self._lock = asyncio.Lock()
@@ -36,7 +32,7 @@ class Requests:
     async def open(self) -> None:
         async with self._lock:
             if self.consumer is None:
-                self.consumer = await self._subscribe(self.topic, None, _CONFIG, self)
+                self.consumer = await self._subscribe(self.topic)
 
     def expect(self, id: str, topic: str) -> Waiter:
         waiter: Waiter = asyncio.get_running_loop().create_future()
@@ -49,6 +45,7 @@ class Requests:
         for _, waiter in list(self._waiting.values()):
             if not waiter.done():
                 waiter.set_exception(BrokerClosedError(MessagingMessages.MESSAGING_CLOSED, operation="broker.request"))
+                waiter.exception()  # one who has just left is not told, and nor is asyncio's log
 
     def read(self, received: Received) -> Received:
         return received

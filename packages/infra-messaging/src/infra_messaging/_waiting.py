@@ -19,6 +19,12 @@ async def ended(*tasks: asyncio.Task[Any]) -> None:
         await asyncio.wait(tasks)
 
 
+def limit(task: asyncio.Task[Any], seconds: float, hurry: Callable[[], object]) -> None:
+    """Have `task` hurried after so many seconds, if it has not ended by then."""
+    timer = asyncio.get_running_loop().call_later(seconds, hurry)
+    task.add_done_callback(lambda _: timer.cancel())
+
+
 async def carried_through[T](task: asyncio.Task[T], hurry: Callable[[], object]) -> T:
     """Wait until `task` has ended, also when cancelled: then it is hurried, and the cancellation passed on later."""
     cancelled: asyncio.CancelledError | None = None
