@@ -20,6 +20,7 @@ BENCHES = {
     "compress": "infra-compress",
     "health": "infra-health",
     "messaging_redis": "infra-messaging on Redis",
+    "messaging": "infra-messaging, in memory",
 }
 
 

@@ -84,6 +84,7 @@ class Broker[TMessage]:
         self._sealing = Sealing(or_raise(require_text(source, "source")), self._clock)
         self._seal = self._sealing.seal
         self._encode = encoding.encode
+        self._as_it_is = not encoding.makes_bytes
         self._letters: LetterQueue[TMessage] = LetterQueue(engine.letters, encoding, self._check_open)
         self._topics: set[str] = set()
         self._requests = Requests(encoding, self._join_for_replies)
@@ -145,10 +146,13 @@ class Broker[TMessage]:
         """See `MessageBroker.publish`."""
         if type(topic) is not str or topic not in self._topics:
             self._learn(topic)
-        envelope = self._seal(topic, self._encode(topic, message), key, headers, id)
+        data: Any = message if self._as_it_is else self._encode(topic, message)
+        envelope = self._seal(topic, data, key, headers, id)
         if self._state is not _OPEN:
             self._check_not_closed()
-        await self._engine.publish(envelope)
+        storing = self._engine.publish(envelope)
+        if storing is not None:
+            await storing
         return envelope.id
 
     async def subscribe(
@@ -195,7 +199,7 @@ class Broker[TMessage]:
                 await requests.open()
                 waiter = requests.expect(envelope.id, topic)
                 try:
-                    await self._engine.publish(envelope)
+                    await self._store(envelope)
                     return await waiter
                 finally:
                     waiter.cancel()
@@ -213,13 +217,18 @@ class Broker[TMessage]:
         if error is None:
             # As on the topic of the request: those who have asked know what comes there.
             sealed = self._seal(topic, self._encode(request.topic, message), None, headers, None)
-            await self._engine.publish(sealed)
+            await self._store(sealed)
             return
         headers[Header.REPLY_ERROR.value] = type(error).__name__
         try:
-            await self._engine.publish(self._seal(topic, b"", None, headers, None))
+            await self._store(self._seal(topic, b"", None, headers, None))
         except Exception as failure:
             _LOG.warning(MessagingMessages.REPLY_FAILED.format(id=request.id), exc_info=failure)
+
+    async def _store(self, envelope: Envelope) -> None:
+        storing = self._engine.publish(envelope)
+        if storing is not None:
+            await storing
 
     async def _join_for_replies(self, topic: str) -> Consumer:
         # In the context of the broker: what the first request brings along is no other's.

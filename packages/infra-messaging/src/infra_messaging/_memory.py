@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import OrderedDict, deque
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from typing import Final
 from zlib import crc32
 
@@ -48,13 +48,14 @@ class _Part:
 
 
 class _Group:
-    __slots__ = ("name", "partitions", "parts", "pattern", "unsettled")
+    __slots__ = ("name", "part", "partitions", "parts", "pattern", "unsettled")
 
     def __init__(self, pattern: str, name: str | None, partitions: int | None) -> None:
         self.pattern = pattern
         self.name = name
         self.partitions = partitions
         self.parts = [_Part() for _ in range(partitions or 1)]
+        self.part = self.parts[0]
         self.unsettled = 0
 
     @property
@@ -62,11 +63,12 @@ class _Group:
         return any(len(part.waiting) >= _TURN for part in self.parts)
 
     def add(self, envelope: Envelope) -> None:
-        part = self.parts[0]
-        if self.partitions is not None:
+        self.unsettled += 1
+        if self.partitions is None:
+            part = self.part
+        else:
             about = envelope.id if envelope.key is None else envelope.key
             part = self.parts[crc32(about.encode()) % _SLOTS % self.partitions]
-        self.unsettled += 1
         part.waiting.append(Received(envelope, 1, None))
         if part.sleeping:
             part.wake()
@@ -181,9 +183,9 @@ class MemoryEngine:
 
     async def close(self) -> None: ...
 
-    async def publish(self, envelope: Envelope) -> None:
+    def publish(self, envelope: Envelope) -> Awaitable[None] | None:
         if envelope.named and envelope.id in self._ids:
-            return
+            return None
         groups = self._routes.get(envelope.topic)
         if groups is None:
             groups = self._route(envelope.topic)
@@ -199,8 +201,7 @@ class MemoryEngine:
         if envelope.named:
             self._remember(envelope.id)
         self._published += 1
-        if self._published % _TURN == 0:
-            await _give_turns(groups)
+        return None if self._published % _TURN else _give_turns(groups)
 
     async def subscribe(self, pattern: str, group: str | None, config: SubscriptionConfig) -> Sequence[_Feed]:
         found = next((each for each in self._groups if group is not None and _is(each, pattern, group)), None)
