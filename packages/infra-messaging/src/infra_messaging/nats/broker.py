@@ -44,10 +44,14 @@ class NatsBroker[TMessage](Broker[TMessage]):
         ValidationError: an argument is out of bounds.
 
     >>> async def main(url: str) -> None:
-    ...     client = await nats.connect(url)
-    ...     async with NatsBroker(client, str) as broker:
-    ...         await broker.publish("people.new", "Ada")
-    ...     await client.close()
+    ...     async def greet(name: str) -> str:
+    ...         return f"hello {name}"
+    ...     async with await nats.connect(url) as client, NatsBroker(client, str, namespace="people") as broker:
+    ...         await broker.subscribe("people.*", greet)
+    ...         print(await broker.request("people.new", "Ada", timeout=5))
+    >>> import asyncio, nats
+    >>> asyncio.run(main(url))
+    Ok('hello Ada')
     """
 
     def __init__(
