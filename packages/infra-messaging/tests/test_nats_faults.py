@@ -84,7 +84,7 @@ async def client_at(url: str, stack: AsyncExitStack, **options: Any) -> Client:
 
 async def broker_at(url: str, namespace: str, stack: AsyncExitStack, **options: Any) -> NatsBroker[str]:
     client = await client_at(url, stack)
-    wanted = {"timeout": TIMEOUT, "close_timeout": 1.0, **options}
+    wanted: dict[str, Any] = {"timeout": TIMEOUT, "close_timeout": 1.0, **options}
     return await stack.enter_async_context(NatsBroker[str](client, str, namespace=namespace, **wanted))
 
 

@@ -29,7 +29,7 @@ _CORRELATION: Final = Header.CORRELATION_ID.value
 
 
 class _Plain(str):
-    """Printable ASCII without a space, in which nats-py need not look for ends of lines: that would take longest of all."""
+    """Printable ASCII without a space: nats-py need not look for ends of lines, which would take longest of all."""
 
     __slots__ = ()
 
