@@ -523,7 +523,7 @@ async def test_the_limit_of_a_namespace_never_shrinks(server: Server, stack: Asy
 
 
 async def test_what_all_groups_have_settled_is_removed(server: Server, stack: AsyncExitStack, namespace: str) -> None:
-    broker = await broker_at(server.url, namespace, stack)
+    broker = await broker_at(server.url, namespace, stack, timeout=30.0)
     look: Any = (await client_at(server.url, stack)).jsm()  # pyright: ignore[reportUnknownMemberType]
     stream, done, held = f"{namespace}_messages", Shelf(), asyncio.Event()
 

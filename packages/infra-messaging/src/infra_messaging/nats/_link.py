@@ -21,7 +21,7 @@ from nats.aio.subscription import Subscription
 from nats.errors import Error
 
 from infra_messaging.messages import MessagingMessages
-from infra_protocols import BrokerRefusedError, BrokerUnavailableError
+from infra_protocols import BrokerClosedError, BrokerRefusedError, BrokerUnavailableError
 
 _LOG: Final = logging.getLogger("infra_messaging")
 _API: Final = "$JS.API."
@@ -56,12 +56,18 @@ class Link:
         self._timer: asyncio.TimerHandle | None = None
         self._inbox = ""
         self._subscription: Subscription | None = None
+        self._closed = False
 
     async def open(self) -> None:
+        self._closed = False
         self._inbox = f"{self.client.new_inbox()}."
         self._subscription = await self.listen(f"{self._inbox}*", self._answered)
 
     async def close(self) -> None:
+        """Wait for the answers to what was asked, and take no more."""
+        self._closed = True
+        if self._waiting:
+            await asyncio.wait([answer for answer, _ in self._waiting.values()])
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -73,6 +79,8 @@ class Link:
 
     async def ask(self, subject: str, data: bytes, headers: dict[str, str] | None = None) -> Msg:
         """Send, and return the answer."""
+        if self._closed:
+            raise BrokerClosedError(MessagingMessages.MESSAGING_CLOSED)
         loop = asyncio.get_running_loop()
         inbox = f"{self._inbox}{next(self._numbers)}"
         answer, due = loop.create_future(), loop.time() + self.timeout
@@ -91,6 +99,7 @@ class Link:
             raise unavailable(f"no answer within {self.timeout}s") from None
         finally:
             del self._waiting[inbox]
+            answer.cancel()
         if message.headers and message.headers.get("Status") == "503":
             raise unavailable("JetStream is not there")
         return message
