@@ -544,6 +544,7 @@ async def test_what_all_groups_have_settled_is_removed(server: Server, stack: As
     async with asyncio.timeout(30):
         while await kept() > 1501:  # noqa: ASYNC110
             await asyncio.sleep(0.05)
+    await broker.subscribe("orders.new", Shelf(), group="late")
     held.set()
     async with asyncio.timeout(30):
         while await kept() > 1000:  # noqa: ASYNC110

@@ -131,7 +131,7 @@ class Messages:
         The server tells how far each has settled all that it was handed. For those that are behind it is asked where
         their next message is, until the one that is farthest behind has one.
         """
-        behind = [(each["ack_floor"]["stream_seq"], each["config"]["filter_subject"], False) for each in groups]
+        behind = [(_floor(each), _filter(each), False) for each in groups]
         behind.append((last, "", True))
         heapify(behind)
         while True:
@@ -153,4 +153,16 @@ class _Full(NamedTuple):
 
 
 def _wants(groups: list[dict[str, Any]], subject: str) -> bool:
-    return any(topic_matches(each["config"]["filter_subject"], subject) for each in groups)
+    return any(topic_matches(_filter(each), subject) for each in groups)
+
+
+def _floor(group: dict[str, Any]) -> int:
+    """Return up to which place the group has settled all; it is 0 until it has settled something."""
+    floor: int = group["ack_floor"]["stream_seq"]
+    if floor == 0 and group["num_ack_pending"] == 0:
+        return group["delivered"]["stream_seq"]  # where it began, if it had nothing yet
+    return floor
+
+
+def _filter(group: dict[str, Any]) -> str:
+    return group["config"].get("filter_subject", ">")  # one of somebody else's may have none
