@@ -13,7 +13,7 @@ from infra_messaging._consumer import Consumer
 from infra_messaging._engine import Engine, Envelope
 from infra_messaging._handling import Handler, Member
 from infra_messaging._letters import LetterQueue
-from infra_messaging._outgoing import Sealing, require_group
+from infra_messaging._outgoing import Sealing, require_group, require_source
 from infra_messaging._requests import REPLIES_CONFIG, Requests
 from infra_messaging._waiting import carried_through, ended, limit
 from infra_messaging.messages import MessagingMessages
@@ -34,7 +34,6 @@ from infra_protocols import (
     require_headers,
     require_pattern,
     require_range,
-    require_text,
     require_topic,
 )
 from infra_result import Err, Result
@@ -81,7 +80,7 @@ class Broker[TMessage]:
         self._encoding = encoding
         self._close_timeout = or_raise(require_range(close_timeout, "close_timeout", min=0))
         self._clock = clock or SystemClock()
-        self._sealing = Sealing(or_raise(require_text(source, "source")), self._clock)
+        self._sealing = Sealing(or_raise(require_source(source)), self._clock)
         self._seal = self._sealing.seal
         self._encode = encoding.encode
         self._as_it_is = not encoding.makes_bytes
@@ -100,6 +99,8 @@ class Broker[TMessage]:
             if self._state is _State.NEW:
                 await self._engine.open()
                 self._context = copy_context()
+                self._sealing.begin()
+                self._requests.begin()
                 self._state = _OPEN
         self._check_open()
 
@@ -185,6 +186,7 @@ class Broker[TMessage]:
     ) -> Result[TMessage, MessagingError]:
         """See `MessageBroker.request`."""
         or_raise(require_range(timeout, "timeout", above=0))
+        self._check_open()
         requests = self._requests
         asking = {
             **or_raise(require_headers({} if headers is None else headers)),
@@ -192,7 +194,6 @@ class Broker[TMessage]:
         }
         self._learn(topic)
         envelope = self._seal(topic, self._encode(topic, message), key, asking, None)
-        self._check_open()
         scope = asyncio.timeout(timeout)
         try:
             async with scope:

@@ -17,7 +17,6 @@ from infra_protocols import (
     DeadLetter,
     HandlerCancelledError,
     MessagingError,
-    correlation_id,
     delivery,
     full_jitter,
 )
@@ -154,7 +153,6 @@ class Lane:
     async def _work(self, place: int) -> None:
         waiting, running, most = self._waiting, self._running, self._config.max_deliveries
         read, call, answer = self._handling.read, self._handling.call, self._handling.answer
-        correlation_id.set(None)
         while not self._stopped:
             if not waiting:
                 delivery.set(None)

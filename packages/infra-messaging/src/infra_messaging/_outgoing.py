@@ -23,7 +23,7 @@ from infra_result import Result
 
 # What every engine can carry as it is: as the value of a header, and not empty.
 _ID: Final = re.compile(r"(?!\s)[^\x00-\x1f\x7f\ud800-\udfff]{1,200}(?<!\s)")
-_KEY: Final = re.compile(r"(?!\s)[^\x00-\x1f\x7f\ud800-\udfff]{1,1000}(?<!\s)")
+_TEXT: Final = re.compile(r"(?!\s)[^\x00-\x1f\x7f\ud800-\udfff]{1,1000}(?<!\s)")
 _TRACE: Final = (Header.TRACE_PARENT.value, Header.TRACE_STATE.value)
 # The value of a member takes longer to look up than all else takes that is done to a header.
 _SOURCE: Final = Header.SOURCE.value
@@ -33,6 +33,10 @@ _SPEC_VERSION: Final = Header.SPEC_VERSION.value
 _MESSAGE_ID: Final = Header.ID.value
 _SENT_AT: Final = Header.TIME.value
 _GROUP: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
+
+
+def require_source(source: object) -> Result[str, ValidationError]:
+    return require_match(source, "source", _TEXT)
 
 
 def require_group(group: object) -> Result[str, ValidationError]:
@@ -84,7 +88,11 @@ class Sealing:
         self._source = source
         self._clock = clock
         self._monotonic = clock.monotonic
-        # Random enough that no two brokers have ids in common; counting on from there costs less than a new one.
+        self.begin()
+
+    def begin(self) -> None:
+        """Have ids from now on that no other broker has, nor this one in another process that was forked off."""
+        # To count on from something random costs less than something random for each.
         self._prefix = f"{uuid4().hex}-"
         self._next = count(1).__next__
 
@@ -98,7 +106,7 @@ class Sealing:
             ValidationError: `key`, `headers` or `id` is malformed.
         """
         if key is not None:
-            or_raise(require_match(key, "key", _KEY))
+            or_raise(require_match(key, "key", _TEXT))
         correlation = _correlation()
         if headers is not None or _delivery() is not None:
             headers = _with_trace({} if headers is None else or_raise(require_headers(headers)))
