@@ -38,7 +38,7 @@ class NatsBrokers(Brokers[str]):
     async def make_broker(self, **options: Unpack[BrokerOptions]) -> NatsBroker[str]:
         way = await self._stack.enter_async_context(Proxy(urlsplit(self._url).port or 4222))
         client = await cast("Any", nats).connect(
-            f"nats://127.0.0.1:{way.port}", error_cb=_ignored, reconnect_time_wait=1
+            f"nats://127.0.0.1:{way.port}", error_cb=_ignored, reconnect_time_wait=0.1
         )
         self._stack.push_async_callback(client.close)
         broker = NatsBroker[str](client, str, namespace=self._namespace, timeout=PATIENCE, **options)
@@ -51,6 +51,10 @@ class NatsBrokers(Brokers[str]):
         way.refuse()
         way.cut()
         await client.close()
+
+    @override
+    async def cut(self, broker: MessageBroker[str]) -> None:
+        self._ways[broker][0].cut()
 
     @override
     async def publish_raw(self, topic: str, data: bytes) -> None:
@@ -75,6 +79,7 @@ class TestNatsBroker(BrokerSuite[str]):
     real_time = True
     tick = 0.2
     can_lose_member = True
+    can_cut = True
     url: ClassVar[str]
 
     @pytest.fixture(autouse=True)
