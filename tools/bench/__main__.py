@@ -21,6 +21,7 @@ BENCHES = {
     "health": "infra-health",
     "events": "infra-messaging, events",
     "messaging_redis": "infra-messaging on Redis",
+    "messaging_nats": "infra-messaging on NATS",
     "messaging": "infra-messaging, in memory",
     "outbox": "infra-messaging: outbox and inbox",
 }

@@ -31,5 +31,10 @@ class MessagingMessages(ErrorMessages):
     RELAY_FAILED: Final[str] = "The relay of the outbox failed (%s); it is tried again"
     RELAY_HOOK_FAILED: Final[str] = "What the relay of the outbox was to call when it fails has failed itself"
 
+    # NATS
+    NATS_BACKLOG_FULL: Final[str] = "{max} messages wait in the namespace {namespace} already"
+    NATS_NOT_TRIMMED: Final[str] = "What all groups in the namespace {namespace} have settled is not removed yet"
+    NATS_TOO_LARGE: Final[str] = "The message has {size} bytes with its headers, more than {max}"
+    NATS_UNREADABLE: Final[str] = "What came on {subject} could not be read"
     # Redis
     CLIENT_DECODES: Final[str] = "{field} must not decode responses: messages are bytes"
