@@ -8,16 +8,17 @@ import pytest
 collect_ignore_glob = ["tools/bench/*.py", "tools/nightly/*.py"]
 
 
-@pytest.fixture(autouse=True)
-def _url_of_redis(request: pytest.FixtureRequest, doctest_namespace: dict[str, Any]) -> None:
-    """Give the examples of what is in Redis a `url`."""
-    in_redis = any(name in request.node.name for name in ("infra_cache", "infra_messaging.redis"))
-    if isinstance(request.node, pytest.DoctestItem) and in_redis:
-        doctest_namespace["url"] = request.getfixturevalue("redis_url")
+URLS = {
+    "infra_cache": "redis_url",
+    "infra_messaging.redis": "redis_url",
+    "infra_messaging.nats": "nats_url",
+    "infra_messaging.rabbitmq": "rabbitmq_url",
+}
 
 
 @pytest.fixture(autouse=True)
-def _url_of_nats(request: pytest.FixtureRequest, doctest_namespace: dict[str, Any]) -> None:
-    """Give the examples of what is in NATS a `url`."""
-    if isinstance(request.node, pytest.DoctestItem) and "infra_messaging.nats" in request.node.name:
-        doctest_namespace["url"] = request.getfixturevalue("nats_url")
+def _url(request: pytest.FixtureRequest, doctest_namespace: dict[str, Any]) -> None:
+    """Give the examples of what is in an engine its `url`."""
+    for module, fixture in URLS.items():
+        if isinstance(request.node, pytest.DoctestItem) and module in request.node.name:
+            doctest_namespace["url"] = request.getfixturevalue(fixture)

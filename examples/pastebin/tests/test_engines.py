@@ -84,6 +84,7 @@ async def test_what_is_kept_is_forgotten_after_a_while(redis_url: str, tiers: li
     [
         (["--tiered"], "--tiered needs --redis"),
         (["--database", "pastes.db", "--postgres", "postgresql:///"], "--database and --postgres do not go together"),
+        (["--nats", "nats://a", "--rabbitmq", "amqp://b"], "--nats and --rabbitmq do not go together"),
         (["--postgres", ""], "not a postgresql:// address"),
         (["--postgres", "mysql://ada:swordfish@127.0.0.1"], "not a postgresql:// address"),
         (["--postgres", "postgresql://ada:sword%fish@127.0.0.1"], "not a postgresql:// address"),

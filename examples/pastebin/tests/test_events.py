@@ -120,7 +120,7 @@ async def served(*arguments: str) -> AsyncGenerator[httpx.AsyncClient]:
             yield http
 
 
-@pytest.fixture(params=["memory", "redis"])
+@pytest.fixture(params=["memory", "redis", "nats", "rabbitmq"])
 def engine(request: pytest.FixtureRequest) -> list[str]:
     """Return the options that choose a broker."""
     if request.param == "memory":

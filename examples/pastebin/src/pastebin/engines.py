@@ -68,6 +68,10 @@ def add_engine_options(parser: argparse.ArgumentParser) -> None:
         help="Redis to keep reads in, shared by all processes that serve the same file (default: memory)",
     )
     parser.add_argument(
+        "--nats", metavar="URL", help="NATS to carry events instead (default: Redis if there is one, else memory)"
+    )
+    parser.add_argument("--rabbitmq", metavar="URL", help="RabbitMQ to carry events instead")
+    parser.add_argument(
         "--accounts",
         metavar="FILE",
         type=_accounts,
@@ -80,6 +84,8 @@ def check_engine_options(parser: argparse.ArgumentParser, options: argparse.Name
     """Exit with a usage error if `options` do not go together."""
     if options.database is not None and options.postgres is not None:
         parser.error(PastebinMessages.TWO_DATABASES)
+    if options.nats is not None and options.rabbitmq is not None:
+        parser.error(PastebinMessages.TWO_BROKERS)
     if options.tiered and options.redis is None:
         parser.error(PastebinMessages.TIERED_WITHOUT_REDIS)
 

@@ -54,6 +54,7 @@ class PastebinMessages(ErrorMessages):
     NOT_A_REDIS_URL: Final[str] = "not a redis://, rediss:// or unix:// address"
     NOT_A_POSTGRES_URL: Final[str] = "not a postgresql:// address"
     TWO_DATABASES: Final[str] = "--database and --postgres do not go together"
+    TWO_BROKERS: Final[str] = "--nats and --rabbitmq do not go together"
     TIERED_WITHOUT_REDIS: Final[str] = "--tiered needs --redis"
     NOT_ACCOUNTS: Final[str] = "{path} cannot be read as accounts, a line each: name:salt:hash"
     NOT_A_PORT: Final[str] = "{value!r} is not a port number from 0 to 65535"

@@ -36,5 +36,6 @@ class MessagingMessages(ErrorMessages):
     NATS_NOT_TRIMMED: Final[str] = "What all groups in the namespace {namespace} have settled is not removed yet"
     NATS_TOO_LARGE: Final[str] = "The message has {size} bytes with its headers, more than {max}"
     NATS_UNREADABLE: Final[str] = "What came on {subject} could not be read"
+
     # Redis
     CLIENT_DECODES: Final[str] = "{field} must not decode responses: messages are bytes"
