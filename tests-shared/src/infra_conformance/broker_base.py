@@ -1,6 +1,7 @@
 """What is checked of message brokers, and what all those checks work with."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any, ClassVar, Final, Unpack
 
@@ -8,12 +9,12 @@ from infra_conformance.broker_desk import Act, BrokerOptions, Brokers, Consumer
 from infra_conformance.history import recorded
 from infra_conformance.messages import ConformanceMessages
 from infra_conformance.suite import Suite
-from infra_conformance.trial import Broken, Trial, expect, expect_same_members
+from infra_conformance.trial import Broken, Trial, expect
 from infra_protocols.messaging import DeadLetterQueue, MessageBroker, Subscription, SubscriptionOptions
 
 PATIENCE: Final = 20.0
 """How many seconds is waited for what must happen, where time is real."""
-VIRTUAL_PATIENCE: Final = 1000.0
+VIRTUAL_PATIENCE: Final = 300.0
 """How many ticks where it is virtual."""
 
 
@@ -115,6 +116,14 @@ class BrokerChecks[TMessage](Suite[Brokers[TMessage]]):
 
         await self.until_told(what, ask)
 
+    async def happens(self, what: str, event: asyncio.Event) -> None:
+        """Wait until `event` is set, and go on in that very turn of the event loop."""
+        try:
+            async with asyncio.timeout(self.patience):
+                await event.wait()
+        except TimeoutError:
+            raise Broken(ConformanceMessages.NEVER_SO.format(what=what, seconds=self.patience)) from None
+
     async def until_told(self, what: str, so: Callable[[], Awaitable[object]]) -> None:
         """Wait until `so`, awaited, returns what is true."""
         loop = asyncio.get_running_loop()
@@ -127,21 +136,28 @@ class BrokerChecks[TMessage](Suite[Brokers[TMessage]]):
 
     async def until_handled(self, messages: Iterable[TMessage], *consumers: Consumer[TMessage]) -> None:
         """Wait until each of `messages` was handled by one of `consumers`."""
-        wanted = list(messages)
+        left = set(map(repr, messages))
+        count, looked = len(left), [0] * len(consumers)
 
-        def missing() -> int:
-            handled = {repr(each) for consumer in consumers for each in consumer.handled}
-            return sum(repr(each) not in handled for each in wanted)
+        def done() -> bool:
+            for index, consumer in enumerate(consumers):
+                left.difference_update(map(repr, consumer.handled[looked[index] :]))
+                looked[index] = len(consumer.handled)
+            return not left
 
         names = ", ".join(map(repr, consumers))
-        await self.until(f"all of {len(wanted)} messages are handled by {names}", lambda: not missing())
+        await self.until(f"all of {count} messages are handled by {names}", done)
 
     def once_each(self, what: str, messages: Sequence[TMessage], *consumers: Consumer[TMessage]) -> None:
         """See that the consumers, together, were given each of `messages` once, and nothing else."""
-        got = [message for consumer in consumers for message in consumer.messages]
-        if len(got) == len(messages) and set(map(repr, got)) == set(map(repr, messages)):
-            return
-        expect_same_members(what, got, list(messages))
+        got = Counter(repr(message) for consumer in consumers for message in consumer.messages)
+        wanted = Counter(map(repr, messages))
+        if got != wanted:
+            missing, extra = list((wanted - got).elements()), list((got - wanted).elements())
+            text = ConformanceMessages.BROKER_NOT_ONCE.format(
+                what=what, missing=len(missing), least=_few(missing), extra=len(extra), most=_few(extra)
+            )
+            raise Broken(text)
 
     async def nothing_waits(
         self,
@@ -169,3 +185,7 @@ class BrokerChecks[TMessage](Suite[Brokers[TMessage]]):
         for consumer, count in zip(consumers, before, strict=True):
             await self.until(f"{consumer} has what was published last", lambda: sentinel in consumer.handled)  # noqa: B023
             expect(f"what {consumer} was given at last", consumer.messages[count:], [sentinel])
+
+
+def _few(shown: list[str]) -> str:
+    return ", ".join(shown[:3] + ["..."] * (len(shown) > 3))

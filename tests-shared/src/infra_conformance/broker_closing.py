@@ -169,6 +169,7 @@ class ClosingChecks[TMessage](BrokerChecks[TMessage]):
         """What publish has accepted is kept, also when the broker is closed just then; the rest is refused."""
         broker, other = await self.broker(trial), await self.broker(trial)
         await (await other.subscribe(TOPIC, self.consumer(trial, "nobody"), group=GROUP)).unsubscribe()
+        half = asyncio.Event()
         accepted: list[TMessage] = []
         refusals: list[TMessage] = []
 
@@ -177,12 +178,14 @@ class ClosingChecks[TMessage](BrokerChecks[TMessage]):
                 try:
                     await broker.publish(TOPIC, message)
                     accepted.append(message)
+                    if len(accepted) == len(messages) // 2:
+                        half.set()
                 except BrokerClosedError:
                     refusals.append(message)
 
         messages = self.some(self.many(1000))
         publishing = [asyncio.ensure_future(publish(messages[first::20])) for first in range(20)]
-        await self.until("half are accepted", lambda: len(accepted) >= len(messages) // 2)
+        await self.happens("half are accepted", half)
         await broker.close()
         await asyncio.gather(*publishing)
         expect("how many were accepted or refused", len(accepted) + len(refusals), len(messages))

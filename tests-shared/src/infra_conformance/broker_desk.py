@@ -124,6 +124,8 @@ class Consumer[TMessage]:
         self.history: Final = history
         self.act = act
         self.seen: list[Seen[TMessage]] = []
+        self.handled: list[TMessage] = []
+        """The messages with which it has returned."""
         self.strays: int = 0
         """How many calls came without a `delivery`."""
         self.running: int = 0
@@ -140,7 +142,9 @@ class Consumer[TMessage]:
         self.running += 1
         self.most = max(self.most, self.running)
         try:
-            return None if self.act is None else await self.act(seen)
+            reply = None if self.act is None else await self.act(seen)
+            self.handled.append(message)
+            return reply
         except BaseException as error:
             seen.error = error
             self.history.note(f"{self.name} fails on {message!r}: {type(error).__name__}")
@@ -175,11 +179,6 @@ class Consumer[TMessage]:
     def messages(self) -> list[TMessage]:
         """The messages it was given, in order, as often as it was given them."""
         return [seen.message for seen in self.seen]
-
-    @property
-    def handled(self) -> list[TMessage]:
-        """The messages with which it has returned, in the order in which they came."""
-        return [seen.message for seen in self.seen if seen.ended is not None and seen.error is None]
 
     def tries(self, message: TMessage) -> list[Seen[TMessage]]:
         """The calls with this message."""

@@ -33,6 +33,11 @@ class OrderChecks[TMessage](BrokerChecks[TMessage]):
             await broker.publish(TOPIC, message, key=KEYS[number % len(KEYS)])
         return messages
 
+    async def found(self, trial: Trial[Brokers[TMessage]], broker: MessageBroker[TMessage], partitions: int) -> None:
+        """Make the group, so that it has something waiting when its members come."""
+        founder = self.consumer(trial, "the founder")
+        await (await broker.subscribe(TOPIC, founder, group=GROUP, partitions=partitions)).unsubscribe()
+
     def in_order(self, messages: list[TMessage], *consumers: Consumer[TMessage]) -> None:
         """See that the messages of each key were handled in order, one after the other, by whoever it was."""
         place = {repr(message): number for number, message in enumerate(messages)}
@@ -54,8 +59,9 @@ class OrderChecks[TMessage](BrokerChecks[TMessage]):
         """With partitions, the messages of each key are handled in order, one after the other."""
         broker = await self.broker(trial)
         consumer = self.consumer(trial, act=_dawdle)
-        member = await broker.subscribe(TOPIC, consumer, group=GROUP, partitions=4)
+        await self.found(trial, broker, 4)
         messages = await self.publish_keyed(broker, self.many(500))
+        member = await broker.subscribe(TOPIC, consumer, group=GROUP, partitions=4)
         await self.until_handled(messages, consumer)
         self.in_order(messages, consumer)
         self.once_each("what was handled", messages, consumer)
@@ -139,9 +145,10 @@ class OrderChecks[TMessage](BrokerChecks[TMessage]):
         broker = await self.broker(trial)
         other = await self.beside(trial, broker)
         first, second = self.consumer(trial, "the first", _dawdle), self.consumer(trial, "the second", _dawdle)
+        await self.found(trial, broker, 4)
+        messages = await self.publish_keyed(broker, self.many(200))
         member = await broker.subscribe(TOPIC, first, group=GROUP, partitions=4)
         await other.subscribe(TOPIC, second, group=GROUP, partitions=4)
-        messages = await self.publish_keyed(broker, self.many(200))
         await self.until("some are handled", lambda: len(first.handled) + len(second.handled) >= 10)
         await member.unsubscribe()
         messages += await self.publish_keyed(other, 50, first=len(messages))
@@ -204,5 +211,4 @@ class OrderChecks[TMessage](BrokerChecks[TMessage]):
 
 
 async def _dawdle(seen: Seen[Any]) -> None:
-    for _ in range(int(seen.id[-1:], 36) % 3 if seen.id[-1:].isalnum() and seen.id.isascii() else 1):
-        await asyncio.sleep(0)
+    await asyncio.sleep(sum(seen.id.encode()) % 3 * 0.001)

@@ -135,21 +135,23 @@ class RequestChecks[TMessage](BrokerChecks[TMessage]):
     async def test_late_reply(self, trial: Trial[Brokers[TMessage]]) -> None:
         """A reply that comes too late is nobody's: not that of the next request, and no dead letter."""
         broker = await self.broker(trial)
-        gate = asyncio.Event()
+        first, second = asyncio.Event(), asyncio.Event()
 
         async def wait(seen: Seen[TMessage]) -> TMessage:
-            if seen.message == self.message(1):
-                await gate.wait()
+            await (first if seen.message == self.message(1) else second).wait()
             return seen.message
 
         consumer = self.consumer(trial, act=wait)
         await broker.subscribe(TOPIC, consumer, group=GROUP, concurrency=2)
         answer = await broker.request(TOPIC, self.message(1), timeout=self.tick)
         self.is_err("a request whose reply is late", answer, RequestTimeoutError)
-        gate.set()
+        asking = asyncio.ensure_future(broker.request(TOPIC, self.message(2), timeout=10 * self.patience))
+        await self.until("both are being handled", lambda: consumer.running == 2)
+        first.set()
         await self.until_handled([self.message(1)], consumer)
-        answer = await broker.request(TOPIC, self.message(2), timeout=self.patience)
-        expect("the reply to the next", answer, Ok(self.message(2)))
+        await trial.elapse(0.1 * self.tick)
+        second.set()
+        expect("the reply to the next", await asking, Ok(self.message(2)))
         expect("dead letters", await self.letters(trial, broker).peek(), [])
 
     @check("broker-89")

@@ -47,6 +47,7 @@ class ConformanceMessages(ErrorMessages):
     POOL_NO_CONNECTION: Final[str] = "acquire: expected a connection, got {kind}: {text}"
     POOL_OUT_OF_TURN: Final[str] = "borrower {later} was served while borrower {first} waits, who came before"
     POOL_LASTED: Final[str] = "{what}: expected it to take {want:g} s, it took {got:g} s"
+    BROKER_NOT_ONCE: Final[str] = "{what}: {missing} are missing ({least}), {extra} are too many ({most})"
     BROKER_WAITS: Final[str] = "{what}: not as full jitter has it, from {least:g} to {most:g}, {mean:g} on the average"
     BROKER_OUT_OF_ORDER: Final[str] = "of the key {key!r}, {then} was handled after {first}, or before that was settled"
     CHECK_RAISED: Final[str] = "a health check raised {kind}, where it has to return a result"

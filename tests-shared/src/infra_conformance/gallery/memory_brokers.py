@@ -1,11 +1,16 @@
-"""Brokers in memory that share a hub."""
+"""Brokers in memory that share a hub, correct ones and such that have a fault."""
 
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from typing import Any, Final, Unpack, override
 from uuid import uuid4
 
 from infra_conformance.broker_desk import BrokerOptions, Brokers
+from infra_conformance.gallery.fault import Fault
 from infra_conformance.gallery.memory_broker import MemoryBroker
 from infra_conformance.gallery.memory_hub import Envelope, Hub
+from infra_conformance.gallery.memory_letters import MemoryLetters
+from infra_conformance.gallery.memory_subscription import MemorySubscription
 from infra_protocols.clock import Clock
 from infra_protocols.messaging import MessageBroker
 
@@ -30,3 +35,26 @@ class MemoryBrokers(Brokers[str]):
     @override
     async def publish_raw(self, topic: str, data: bytes) -> None:
         self.hub.accept(Envelope(uuid4().hex, topic, None, {}, data), 1_000_000)
+
+
+type Part = type[MemoryBroker] | type[MemorySubscription] | type[MemoryLetters] | type[Hub]
+
+
+def fault(part: Part, *caught_by: str) -> Fault:
+    """Return the fault of brokers of which one part is wrong."""
+    broker, hub = MemoryBroker, Hub
+    if issubclass(part, MemorySubscription):
+        broker = type(part.__name__, (MemoryBroker,), {"subscription": part})
+    elif issubclass(part, MemoryLetters):
+        broker = type(part.__name__, (MemoryBroker,), {"queue": part})
+    elif issubclass(part, Hub):
+        hub = part
+    else:
+        broker = part
+
+    @asynccontextmanager
+    async def make(clock: Clock) -> AsyncGenerator[MemoryBrokers]:
+        async with MemoryBrokers(clock, broker, hub) as brokers:
+            yield brokers
+
+    return Fault(make, part.__name__, frozenset(f"broker-{number}" for number in caught_by))
