@@ -11,5 +11,6 @@ collect_ignore_glob = ["tools/bench/*.py", "tools/nightly/*.py"]
 @pytest.fixture(autouse=True)
 def _url_of_redis(request: pytest.FixtureRequest, doctest_namespace: dict[str, Any]) -> None:
     """Give the examples of what is in Redis a `url`."""
-    if isinstance(request.node, pytest.DoctestItem) and "infra_cache" in request.node.name:
+    in_redis = any(name in request.node.name for name in ("infra_cache", "infra_messaging.redis"))
+    if isinstance(request.node, pytest.DoctestItem) and in_redis:
         doctest_namespace["url"] = request.getfixturevalue("redis_url")

@@ -181,19 +181,19 @@ class Broker[TMessage]:
     ) -> Result[TMessage, MessagingError]:
         """See `MessageBroker.request`."""
         or_raise(require_range(timeout, "timeout", above=0))
-        id, requests = self._sealing.new_id(), self._requests
+        requests = self._requests
         asking = {
             **or_raise(require_headers({} if headers is None else headers)),
             Header.REPLY_TO.value: requests.topic,
         }
         self._learn(topic)
-        envelope = self._seal(topic, self._encode(topic, message), key, asking, id)
+        envelope = self._seal(topic, self._encode(topic, message), key, asking, None)
         self._check_open()
         scope = asyncio.timeout(timeout)
         try:
             async with scope:
                 await requests.open()
-                waiter = requests.expect(id, topic)
+                waiter = requests.expect(envelope.id, topic)
                 try:
                     await self._engine.publish(envelope)
                     return await waiter

@@ -81,9 +81,6 @@ class Sealing:
         self._prefix = f"{uuid4().hex}-"
         self._next = count(1).__next__
 
-    def new_id(self) -> str:
-        return f"{self._prefix}{self._next()}"
-
     def seal(
         self, topic: str, data: Any, key: str | None, headers: Mapping[str, str] | None, id: str | None
     ) -> Envelope:

@@ -23,3 +23,6 @@ class MessagingMessages(ErrorMessages):
     MESSAGE_DEAD: Final[str] = "Subscription to {pattern}: message {id} is a dead letter"
     REPLY_FAILED: Final[str] = "Nobody could be told that the request {id} has failed"
     CLOSE_FAILED: Final[str] = "The broker was closed, but for: {call}"
+
+    # Redis
+    CLIENT_DECODES: Final[str] = "{field} must not decode responses: messages are bytes"

@@ -1,0 +1,66 @@
+"""That a subscription is a member of its group, also when Redis has lost the group."""
+
+from uuid import uuid4
+
+from infra_messaging.redis._groups import Group
+from infra_messaging.redis._line import Line, run
+from infra_messaging.redis._names import Names
+from infra_messaging.redis._scripts import FORGET, JOIN
+from infra_protocols import ErrorMessages, ValidationError
+
+_LEAST: float = 10.0
+"""For how many seconds at least a group that is a subscription's own outlasts its last sign of life."""
+
+
+class Membership:
+    """The membership of one subscription, which all of its feeds share."""
+
+    def __init__(self, group: Group, lease: float, names: Names, line: Line) -> None:
+        self.group = group
+        self.lease = lease
+        self.lifetime: int = round(max(lease, _LEAST) * 1000) if group.is_own else 0
+        """For how many milliseconds the group lasts without being used; 0: for ever."""
+        self._names = names
+        self._line = line
+        self._epoch = b""
+        self._left = False
+
+    async def join(self) -> bool:
+        """
+        Make the group if it is not there; `False` if it was there, when it was last joined, and was forgotten since.
+
+        Raises:
+            ValidationError: the group has other partitions.
+        """
+        group = self.group
+        was_in = b"" if group.is_own else self._epoch
+        arguments = (group.id, group.count, uuid4().hex, was_in, self.lifetime)
+        command = run(JOIN, [self._names.groups, *group.streams], *arguments)
+        epoch, partitions = await self._line.ask("broker.subscribe", command)
+        if not partitions:
+            return False
+        if int(partitions) != group.count:
+            told = int(partitions) or None
+            message = ErrorMessages.MESSAGING_PARTITIONS_DIFFER.format(group=group.name, partitions=told)
+            raise ValidationError(message, field="partitions", kind=type(group.partitions).__name__)
+        self._epoch = epoch
+        return True
+
+    async def rejoin(self) -> bool:
+        """Make the group anew if Redis has lost it; `False` if it was forgotten."""
+        return not self._left and await self.join()
+
+    async def leave(self) -> None:
+        """Have the group forgotten, which is the subscription's own."""
+        self._left = True
+        await forget(self.group, self._names, self._line)
+
+
+async def forget(group: Group, names: Names, line: Line) -> None:
+    """Have a group forgotten, however many partitions it has."""
+    while True:
+        command = run(FORGET, [names.groups, *group.streams, *group.owners], group.id, group.count)
+        others = await line.ask("broker.forget", command)
+        if others is None:
+            return
+        group = Group(names, group.id, int(others) or None)
