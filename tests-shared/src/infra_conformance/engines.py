@@ -14,15 +14,27 @@ from typing import Final
 import pytest
 
 from infra_conformance.messages import ConformanceMessages
-from infra_conformance.servers import POSTGRES, REDIS, VALKEY, Engine, EngineMissing, EngineSilent, Server
+from infra_conformance.servers import NATS, POSTGRES, REDIS, VALKEY, Engine, EngineMissing, EngineSilent, Server
 
-__all__ = ["POSTGRES", "REDIS", "REQUIRE", "REQUIRED", "VALKEY", "Engine", "EngineMissing", "found", "postgres_url"]
+__all__ = [
+    "NATS",
+    "POSTGRES",
+    "REDIS",
+    "REQUIRE",
+    "REQUIRED",
+    "VALKEY",
+    "Engine",
+    "EngineMissing",
+    "found",
+    "nats_url",
+    "postgres_url",
+]
 __all__ += ["provided", "redis_url", "standalone_url", "started"]
 
 REQUIRE: Final = "INFRA_REQUIRE_ENGINES"
 """The environment variable that makes it a failure when one of those that are `REQUIRED` is missing."""
 
-REQUIRED: Final = frozenset({"PostgreSQL", "Redis", "OpenSSL"})
+REQUIRED: Final = frozenset({"NATS", "PostgreSQL", "Redis", "OpenSSL"})
 """What must be there where engines are required. Anything else, such as Valkey, is used where it is, else skipped."""
 
 
@@ -112,6 +124,17 @@ def postgres_url() -> Generator[str]:
     Others use it at the same time: what a test makes there has a name of its own, and is dropped at the end.
     """
     with provided(found(POSTGRES)) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def nats_url() -> Generator[str]:
+    """
+    Return the URL of a NATS server with JetStream to test with, as `redis_url` does.
+
+    Others use it at the same time: what a test makes there has a name of its own, and is deleted at the end.
+    """
+    with provided(found(NATS)) as url:
         yield url
 
 

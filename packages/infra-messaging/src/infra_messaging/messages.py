@@ -26,3 +26,8 @@ class MessagingMessages(ErrorMessages):
 
     # Redis
     CLIENT_DECODES: Final[str] = "{field} must not decode responses: messages are bytes"
+
+    # NATS
+    NATS_BACKLOG_FULL: Final[str] = "{max} messages wait in the namespace {namespace} already"
+    NATS_TOO_LARGE: Final[str] = "The message has {size} bytes with its headers, more than {max}"
+    NATS_UNREADABLE: Final[str] = "What came on {subject} could not be read"

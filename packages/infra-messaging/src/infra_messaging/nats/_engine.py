@@ -1,0 +1,145 @@
+"""An engine of brokers on NATS JetStream."""
+
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any, Final
+from uuid import uuid4
+
+from infra_messaging._engine import Envelope
+from infra_messaging.messages import MessagingMessages
+from infra_messaging.nats._feed import NatsFeed
+from infra_messaging.nats._groups import Group, Groups
+from infra_messaging.nats._letters import NatsLetters, Origin
+from infra_messaging.nats._link import Link, code, refused
+from infra_messaging.nats._names import Names, consumer_names
+from infra_messaging.nats._wire import size, written
+from infra_protocols import (
+    BacklogFullError,
+    BrokerRefusedError,
+    MessagingError,
+    SubscriptionConfig,
+)
+
+_LETTER: Final = 16_384
+"""How many bytes are left free in each message, for what a dead letter says besides."""
+_SECOND: Final = 1_000_000_000
+_DUPLICATES: Final = 120 * _SECOND
+_WEEK: Final = 7 * 24 * 3600 * _SECOND
+_AWAY: Final = 30.0
+"""For how many seconds at least a member that is a group of its own may have no connection."""
+_IN_USE: Final = 10058
+_STORE_FAILED: Final = 10077
+
+
+class NatsEngine:
+    """Three streams: the messages; the records of letters and groups; the tallies."""
+
+    def __init__(self, link: Link, names: Names, max_backlog: int) -> None:
+        self._link = link
+        self._names = names
+        self._max_backlog = max_backlog
+        self._groups = Groups(link, names)
+        self.letters = NatsLetters(link, names, self._groups)
+
+    async def open(self) -> None:
+        names = self._names
+        try:
+            await self._link.open()
+            await self._make(
+                names.messages,
+                [names.all_messages],
+                retention="interest",
+                discard="new",
+                max_msgs=self._max_backlog,
+                duplicate_window=_DUPLICATES,
+            )
+            await self._make(names.records, [names.all_letters, names.all_groups], max_msgs_per_subject=1)
+            await self._make(names.tallies, [names.all_tallies], max_msgs_per_subject=1, max_age=_WEEK)
+        except BaseException:
+            await self._link.close()
+            raise
+
+    async def close(self) -> None:
+        await self._link.close()
+
+    async def publish(self, envelope: Envelope) -> None:
+        headers, data, most = written(envelope), envelope.data, self._link.client.max_payload - _LETTER
+        if (bytes := size(headers) + len(data)) > most:
+            raise refused(MessagingMessages.NATS_TOO_LARGE.format(size=bytes, max=most))
+        try:
+            await self._link.store(self._names.message(envelope), data, headers)
+        except BrokerRefusedError as error:
+            if code(error) != _STORE_FAILED or "maximum messages" not in error.message:
+                raise
+            text = MessagingMessages.NATS_BACKLOG_FULL.format(max=self._max_backlog, namespace=self._names.namespace)
+            raise BacklogFullError(text, operation="broker.publish") from error
+
+    async def subscribe(self, pattern: str, group: str | None, config: SubscriptionConfig) -> Sequence[NatsFeed]:
+        partitions = config.partitions
+        if group is None:
+            name = f"own-{uuid4().hex}"
+        else:
+            name = Group(pattern, group, partitions).name
+            await self._groups.join(Group(pattern, group, partitions))
+        feeds: list[NatsFeed] = []
+        try:
+            for number, consumer in enumerate(consumer_names(name, partitions)):
+                feed = self._feed(Origin(name, consumer), pattern, number, config, own=group is None)
+                feeds.append(feed)
+                await feed.open()
+        except BaseException:
+            for feed in feeds:
+                with suppress(MessagingError):
+                    await feed.close()
+            raise
+        return feeds
+
+    async def forget(self, pattern: str, group: str) -> None:
+        known = await self._groups.get(pattern, group) or Group(pattern, group, None)
+        for consumer in consumer_names(known.name, known.partitions):
+            await self._link.find(f"CONSUMER.DELETE.{self._names.messages}.{consumer}")
+        await self._groups.drop(known)
+
+    def _feed(self, origin: Origin, pattern: str, partition: int, config: SubscriptionConfig, *, own: bool) -> NatsFeed:
+        stream, consumer, filter = (
+            self._names.messages,
+            origin.consumer,
+            self._names.filter(pattern, partition, config.partitions or 1),
+        )
+        about: dict[str, Any] = {
+            "ack_policy": "explicit",
+            "ack_wait": int(config.lease * _SECOND),
+            "deliver_policy": "new",
+            "filter_subject": filter,
+            "max_deliver": -1,
+            "replay_policy": "instant",
+        }
+        # With one unsettled at a time, for all members, the order holds, and what failed goes before all others.
+        about["max_ack_pending"] = 1 if config.partitions is not None else config.prefetch if own else -1
+        inbox = self._link.client.new_inbox()
+        if own:
+            away = int(max(config.lease, _AWAY) * _SECOND)
+            about |= {"name": consumer, "deliver_subject": inbox, "inactive_threshold": away}
+            verb = f"CONSUMER.CREATE.{stream}.{consumer}.{filter}"
+        else:
+            about["durable_name"] = consumer
+            verb = f"CONSUMER.DURABLE.CREATE.{stream}.{consumer}"
+
+        async def make() -> None:
+            await self._link.call(verb, {"stream_name": stream, "config": about})
+
+        return NatsFeed(self._link, self._names, self.letters, origin, inbox, make, own=own)
+
+    async def _make(self, stream: str, subjects: list[str], **more: Any) -> None:
+        """Make the stream; one that is there stays as it is, but for `max_msgs`, which can grow."""
+        config = {"name": stream, "subjects": subjects, "storage": "file", "retention": "limits", "discard": "old"}
+        config |= more
+        try:
+            await self._link.call(f"STREAM.CREATE.{stream}", config)
+        except BrokerRefusedError as error:
+            if code(error) != _IN_USE:
+                raise
+            there = (await self._link.call(f"STREAM.INFO.{stream}"))["config"]
+            # Never less: the server would drop messages to keep to it.
+            if 0 < there.get("max_msgs", -1) < config.get("max_msgs", 0):
+                await self._link.call(f"STREAM.UPDATE.{stream}", there | {"max_msgs": config["max_msgs"]})

@@ -1,0 +1,63 @@
+"""The groups there are, and into how many partitions each falls: a record each, written before there is a consumer."""
+
+import json
+from typing import Final, NamedTuple
+
+from infra_messaging.messages import MessagingMessages
+from infra_messaging.nats._link import Link, code
+from infra_messaging.nats._names import Names, group_name
+from infra_protocols import BrokerRefusedError, ValidationError
+
+_NONE_BEFORE: Final = {"Nats-Expected-Last-Subject-Sequence": "0"}
+_THERE_IS_ONE: Final = 10071
+
+
+class Group(NamedTuple):
+    """A group, as its record has it."""
+
+    pattern: str
+    group: str
+    partitions: int | None
+
+    @property
+    def name(self) -> str:
+        return group_name(self.pattern, self.group)
+
+
+class Groups:
+    """Those of a namespace."""
+
+    def __init__(self, link: Link, names: Names) -> None:
+        self._link = link
+        self._names = names
+
+    async def join(self, group: Group) -> None:
+        """Register the group; of two that differ in `partitions` one is refused, whichever comes second."""
+        while True:
+            try:
+                await self._link.store(self._subject(group), json.dumps(group).encode(), dict(_NONE_BEFORE))
+            except BrokerRefusedError as error:
+                if code(error) != _THERE_IS_ONE:
+                    raise
+            else:
+                return
+            known = await self.get(group.pattern, group.group)
+            if known is not None:
+                break
+        if known.partitions != group.partitions:
+            text = MessagingMessages.MESSAGING_PARTITIONS_DIFFER.format(group=group.group, partitions=known.partitions)
+            raise ValidationError(text, field="partitions", kind=type(group.partitions).__name__)
+
+    async def get(self, pattern: str, group: str) -> Group | None:
+        found = await self._link.last(self._names.records, self._subject(Group(pattern, group, None)))
+        return None if found is None else Group(*json.loads(found.data))
+
+    async def named(self, group: str) -> list[Group]:
+        found = await self._link.read(self._names.records, self._names.group(group))
+        return [Group(*json.loads(each)) for each in found]
+
+    async def drop(self, group: Group) -> None:
+        await self._link.remove(self._names.records, self._subject(group))
+
+    def _subject(self, group: Group) -> str:
+        return self._names.group(group.group, group.name)
