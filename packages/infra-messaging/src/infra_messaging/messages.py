@@ -31,3 +31,6 @@ class MessagingMessages(ErrorMessages):
     NATS_BACKLOG_FULL: Final[str] = "{max} messages wait in the namespace {namespace} already"
     NATS_TOO_LARGE: Final[str] = "The message has {size} bytes with its headers, more than {max}"
     NATS_UNREADABLE: Final[str] = "What came on {subject} could not be read"
+
+    # RabbitMQ
+    RABBITMQ_BACKLOG_FULL: Final[str] = "Too much waits for a group that wants {key}"

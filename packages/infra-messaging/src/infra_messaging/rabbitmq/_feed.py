@@ -1,0 +1,185 @@
+"""Where a subscription, or one of its partitions, gets its messages from."""
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from functools import partial
+from typing import Any, Final, NamedTuple, cast
+
+from aiormq.abc import AbstractChannel, ChannelFrame, DeliveredMessage
+from pamqp.commands import Basic
+
+from infra_messaging._engine import Received
+from infra_messaging.rabbitmq._letters import RabbitLetters
+from infra_messaging.rabbitmq._line import Line, is_open, told
+from infra_messaging.rabbitmq._wire import Incoming
+from infra_protocols import DeadLetter
+
+_WAIT: Final = 1.0
+"""How many seconds `receive` waits at most."""
+_COUNT: Final = "x-delivery-count"
+
+
+class Token(NamedTuple):
+    """What a message is known by: a number that counts for one channel."""
+
+    channel: AbstractChannel
+    tag: int
+
+
+class RabbitFeed:
+    """
+    A consumer of a queue, with a channel of its own.
+
+    When the channel is lost, so are the numbers of what is held, and the server hands that out again. What comes back
+    here while it is still held is not handed to the broker once more, but known by its new number from then on.
+    """
+
+    def __init__(
+        self,
+        line: Line,
+        letters: RabbitLetters,
+        queue: str,
+        prefetch: int,
+        make: Callable[[AbstractChannel], Awaitable[None]],
+        *,
+        ordered: bool,
+        own: bool,
+    ) -> None:
+        self._line = line
+        self._letters = letters
+        self._queue = queue
+        self._prefetch = prefetch
+        self._make = make
+        self._ordered = ordered
+        self._own = own
+        self._channel: AbstractChannel | None = None
+        self._tag = ""
+        self._waiting: deque[Received] = deque()
+        self._held: dict[str, Received] = {}
+        self._forgotten: dict[str, None] = {}
+        self._arrived = asyncio.Event()
+
+    async def open(self) -> None:
+        channel = await self._line.channel(self._prefetch)
+        try:
+            with told():
+                async with asyncio.timeout(self._line.timeout):
+                    await self._make(channel)
+                    tag = f"{self._queue[:200]}.{cast('Any', channel).number}"
+                    take = partial(self._take, channel)
+                    await channel.basic_consume(self._queue, cast("Any", take), consumer_tag=tag)
+        except BaseException:
+            self._line.leave(channel)
+            raise
+        self._channel, self._tag = channel, tag
+
+    async def receive(self, most: int) -> Sequence[Received]:
+        if not self._waiting:
+            if not self._is_consuming():
+                await self._open_again()
+            self._arrived.clear()
+            try:
+                async with asyncio.timeout(_WAIT):
+                    await self._arrived.wait()
+            except TimeoutError:
+                pass
+        return [self._waiting.popleft() for _ in range(min(most, len(self._waiting)))]
+
+    async def settle(self, received: Sequence[Received]) -> None:
+        tags: list[int] = []
+        for each in received:
+            self._held.pop(each.id, None)
+            if self._is_current(each):
+                tags.append(each.token.tag)
+            elif each.token.channel is not self._channel or not self._is_consuming():
+                self._forget(each.id)
+        await self._write([Basic.Ack(delivery_tag=tag) for tag in tags])
+
+    async def give_back(self, received: Sequence[Received]) -> None:
+        if self._ordered or self._own:
+            return  # the end of the channel, which comes now, has the server put back all of them in their order
+        await self._stop()
+        back = [*received, *self._waiting]
+        self._waiting.clear()
+        for each in back:
+            self._held.pop(each.id, None)
+        tags = [each.token.tag for each in back if self._is_current(each)]
+        await self._write([Basic.Nack(delivery_tag=tag, requeue=True) for tag in tags])
+
+    async def renew(self, received: Sequence[Received]) -> None:
+        """Nothing is to be done: the lease is that of the connection, which both ends look after."""
+
+    async def bury(self, received: Received, letter: DeadLetter[bytes]) -> None:
+        await self._letters.bury(letter, self._queue)
+        await self.settle([received])
+
+    async def close(self) -> None:
+        channel = self._channel
+        if channel is not None and is_open(channel):
+            await self._line.end(channel)
+        self._channel = None
+        if self._own:
+            async with self._line.lent() as other:
+                await other.queue_delete(self._queue)
+
+    # -- What comes.
+
+    def _take(self, channel: AbstractChannel, message: DeliveredMessage) -> None:
+        delivery = cast("Basic.Deliver", message.delivery)
+        token = Token(channel, cast("int", delivery.delivery_tag))
+        envelope = Incoming(message)
+        if delivery.redelivered:
+            held = self._held.get(envelope.id)
+            if held is not None and held.token.channel is not channel:
+                held.token = token
+                return
+            if envelope.id in self._forgotten:
+                del self._forgotten[envelope.id]
+                cast("Any", channel).create_task(channel.basic_ack(token.tag, wait=False))
+                return
+        received = Received(envelope, self._attempt(message, delivery), token)
+        self._held[envelope.id] = received
+        self._waiting.append(received)
+        self._arrived.set()
+
+    def _attempt(self, message: DeliveredMessage, delivery: Basic.Deliver) -> int:
+        count: Any = (message.header.properties.headers or {}).get(_COUNT)
+        return 1 + (count if isinstance(count, int) else int(bool(delivery.redelivered)))
+
+    def _is_consuming(self) -> bool:
+        channel = self._channel
+        return channel is not None and is_open(channel) and self._tag in cast("Any", channel).consumers
+
+    def _is_current(self, received: Received) -> bool:
+        return received.token.channel is self._channel and is_open(received.token.channel)
+
+    def _forget(self, id: str) -> None:
+        """Remember that it was settled, and that nobody could be told."""
+        self._forgotten[id] = None
+        if len(self._forgotten) > 2 * self._prefetch:
+            del self._forgotten[next(iter(self._forgotten))]
+
+    async def _open_again(self) -> None:
+        channel, self._channel = self._channel, None
+        if channel is not None:
+            self._line.leave(channel)
+        for each in self._waiting:
+            self._held.pop(each.id, None)
+        self._waiting.clear()
+        await self.open()
+
+    async def _stop(self) -> None:
+        """Have the server send no more, while what it has sent can still be settled."""
+        channel = self._channel
+        if channel is not None and self._is_consuming():
+            with told():
+                async with asyncio.timeout(self._line.timeout):
+                    await channel.basic_cancel(self._tag)
+
+    async def _write(self, frames: Iterable[Basic.Ack | Basic.Nack]) -> None:
+        channel: Any = self._channel
+        if channel is not None and (written := list(frames)):
+            with told():
+                async with asyncio.timeout(self._line.timeout):
+                    await channel.write_queue.put(ChannelFrame.marshall(channel.number, written))
