@@ -69,9 +69,8 @@ class Incoming(Envelope):
     def headers(self) -> Mapping[str, str]:
         if self._headers is None:
             self._headers = {
-                name: value for name, value in self._raw.items() if name[:1].islower() and isinstance(value, str)
+                name: value for name, value in self._raw.items() if isinstance(value, str) and not name[:1].isupper()
             }
-            self._headers.pop("x-delivery-count", None)
         return self._headers
 
 
