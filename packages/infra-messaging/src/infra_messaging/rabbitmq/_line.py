@@ -52,6 +52,7 @@ class Line:
         self._connection: aiormq.Connection | None = None
         self._writer: StreamWriter | None = None
         self._connecting = asyncio.Lock()
+        self._closing: set[asyncio.Task[None]] = set()
 
     async def channel(self, prefetch: int | None = None) -> AbstractChannel:
         """Open a channel, with publisher confirms."""
@@ -81,17 +82,22 @@ class Line:
 
     async def end(self, channel: AbstractChannel) -> None:
         """Close the channel: the server has done so when this returns, unless it does not answer."""
-        if is_open(channel):
-            with told():
-                async with asyncio.timeout(self.timeout):
-                    await channel.close()
+        if (closing := self.leave(channel)) is not None:
+            await asyncio.wait((closing,))
 
-    def leave(self, channel: AbstractChannel) -> None:
-        """Close the channel without waiting for it."""
-        connection = self._connection
-        if connection is not None and is_open(channel):
-            closing = connection.create_task(channel.close(timeout=self.timeout))
-            cast("Any", closing).add_done_callback(_looked_at)
+    def leave(self, channel: AbstractChannel) -> asyncio.Task[None] | None:
+        """Begin to close the channel; nobody has to wait for that, and nobody can cancel it."""
+        if not is_open(channel):
+            return None
+        closing = asyncio.get_running_loop().create_task(self._close(channel), name="infra_messaging.close_channel")
+        self._closing.add(closing)
+        closing.add_done_callback(self._closing.discard)
+        return closing
+
+    async def _close(self, channel: AbstractChannel) -> None:
+        with suppress(BrokerUnavailableError, BrokerRefusedError), told():
+            async with asyncio.timeout(self.timeout):
+                await channel.close()
 
     async def close(self) -> None:
         """Close the connection; the server is told, unless it does not answer."""
@@ -104,6 +110,8 @@ class Line:
                     await connection.close(None)
         finally:
             self._abort()
+            if self._closing:
+                await asyncio.wait(self._closing)
 
     async def _connected(self) -> aiormq.Connection:
         async with self._connecting:
@@ -168,8 +176,3 @@ def unavailable(reason: str) -> BrokerUnavailableError:
 
 def refused(reason: str) -> BrokerRefusedError:
     return BrokerRefusedError(MessagingMessages.MESSAGING_REFUSED.format(reason=reason))
-
-
-def _looked_at(task: "asyncio.Future[Any]") -> None:
-    if not task.cancelled():
-        task.exception()
