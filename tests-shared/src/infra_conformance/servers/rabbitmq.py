@@ -6,19 +6,22 @@ from pathlib import Path
 from typing import Final, override
 
 from infra_conformance.servers.engine import Engine
+from infra_conformance.servers.ports import reserved
 
 
 def _environment(port: int, folder: Path) -> dict[str, str]:
     # Without a shell of Erlang, and in the place of the script that starts it: what is killed is the server itself.
     (folder / "rabbitmq.conf").write_text("vm_memory_high_watermark.relative = 0.2\n", encoding="utf-8")
     (folder / "enabled_plugins").write_text("[].\n", encoding="utf-8")
+    with reserved() as unused:
+        pass  # for other nodes, of which there are none
     return {
         "HOME": str(folder),
         "RABBITMQ_ALLOW_INPUT": "1",
         "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "-noinput",
         "RABBITMQ_CONFIG_FILE": str(folder / "rabbitmq.conf"),
         "RABBITMQ_CONF_ENV_FILE": str(folder / "rabbitmq-env.conf"),
-        "RABBITMQ_DIST_PORT": str(port + _DISTANCE),
+        "RABBITMQ_DIST_PORT": str(unused),
         "RABBITMQ_ENABLED_PLUGINS_FILE": str(folder / "enabled_plugins"),
         "RABBITMQ_LOGS": "-",
         "RABBITMQ_LOG_BASE": str(folder / "log"),
@@ -27,10 +30,6 @@ def _environment(port: int, folder: Path) -> dict[str, str]:
         "RABBITMQ_NODE_IP_ADDRESS": "127.0.0.1",
         "RABBITMQ_NODE_PORT": str(port),
     }
-
-
-_DISTANCE: Final = 12_000
-"""From the port of clients to that of other nodes, of which there are none."""
 
 
 def _arguments(port: int, folder: Path) -> list[str]:
