@@ -19,6 +19,7 @@ BENCHES = {
     "pool": "infra-pool",
     "compress": "infra-compress",
     "health": "infra-health",
+    "messaging_rabbitmq": "infra-messaging on RabbitMQ",
 }
 
 
