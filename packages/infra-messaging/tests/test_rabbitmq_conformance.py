@@ -1,12 +1,12 @@
 """The broker on RabbitMQ keeps every promise of the port that a server without plugins can keep."""
 
+import json
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Any, ClassVar, Unpack, cast, override
+from typing import Any, ClassVar, Unpack, override
 from urllib.parse import urlsplit
 from uuid import uuid4
 
-import aiormq
 import hypothesis
 import pytest
 
@@ -60,22 +60,19 @@ class RabbitBrokers(Brokers[str]):
 
 
 async def remove(url: str, namespace: str) -> None:
-    """Delete the namespace, by what its own records say is there."""
+    """Delete a namespace: its groups, and the rest."""
     names = Names(namespace)
-    engine = RabbitEngine(url, names, PATIENCE, 1)
+    engine: Any = RabbitEngine(url, names, PATIENCE, 1)
     await engine.open()
-    try:
-        async with engine._records.reading() as records:
-            groups = [cast("Any", __import__("json")).loads(record.body) for record in records]
-        for group in groups:
-            await engine.forget(group["pattern"], group["name"])
-    finally:
-        await engine.close()
-    async with await aiormq.connect(url) as connection:
-        channel = await connection.channel()
+    async with engine._records.reading() as records:
+        groups = [json.loads(record.body) for record in records]
+    for group in groups:
+        await engine.forget(group["pattern"], group["name"])
+    async with engine._line.lent() as channel:
         for queue in (names.letters, names.groups):
             await channel.queue_delete(queue)
         await channel.exchange_delete(names.exchange)
+    await engine.close()
 
 
 class TestRabbitBroker(BrokerSuite[str]):

@@ -79,7 +79,7 @@ def by(proxy: Proxy) -> str:
     return RABBITMQ.url(proxy.port)
 
 
-async def until(holds: Callable[[], object], seconds: float = 30) -> None:
+async def until(holds: Callable[[], object], seconds: float = 60) -> None:
     async with asyncio.timeout(seconds):
         while not holds():  # noqa: ASYNC110
             await asyncio.sleep(0.01)
@@ -212,9 +212,7 @@ def _restart(server: Server, end: Callable[[Server], None]) -> None:
     server.start()
 
 
-async def publish_through(
-    broker: RabbitBroker[str], trouble: Callable[[], Awaitable[object]]
-) -> tuple[set[str], int]:
+async def publish_through(broker: RabbitBroker[str], trouble: Callable[[], Awaitable[object]]) -> tuple[set[str], int]:
     """Publish before, during and after `trouble`; return what was accepted, and how many calls failed."""
     accepted, refused = set[str](), 0
     over = asyncio.Event()

@@ -14,7 +14,17 @@ from typing import Final
 import pytest
 
 from infra_conformance.messages import ConformanceMessages
-from infra_conformance.servers import NATS, POSTGRES, RABBITMQ, REDIS, VALKEY, Engine, EngineMissing, EngineSilent, Server
+from infra_conformance.servers import (
+    NATS,
+    POSTGRES,
+    RABBITMQ,
+    REDIS,
+    VALKEY,
+    Engine,
+    EngineMissing,
+    EngineSilent,
+    Server,
+)
 
 __all__ = [
     "NATS",

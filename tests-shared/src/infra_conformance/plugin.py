@@ -17,7 +17,13 @@ from infra_conformance.proof import ConformanceFailure
 from infra_conformance.report import Entry, Report, Verdict
 from infra_conformance.suite import Check, Suite
 
-__all__ = ["nats_url", "postgres_url", "rabbitmq_url", "redis_url", "standalone_url"]  # pytest takes fixtures from its plugins by name
+__all__ = [
+    "nats_url",
+    "postgres_url",
+    "rabbitmq_url",
+    "redis_url",
+    "standalone_url",
+]  # pytest takes fixtures from its plugins by name
 
 _PROPERTY: Final = "conformance"
 

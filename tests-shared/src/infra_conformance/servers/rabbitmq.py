@@ -1,5 +1,6 @@
 """RabbitMQ."""
 
+import signal
 import socket
 from glob import glob
 from pathlib import Path
@@ -67,6 +68,7 @@ RABBITMQ: Final = _RabbitMQ(
     environment=_environment,
     elsewhere="/usr/lib/rabbitmq/bin",
     starts_within=60.0,
+    ends_at=signal.SIGKILL,
 )
 """
 RabbitMQ, without plugins.

@@ -6,12 +6,12 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from functools import partial
 from typing import Any, Final, NamedTuple, cast
 
-from aiormq.abc import AbstractChannel, ChannelFrame, DeliveredMessage
+from aiormq.abc import AbstractChannel, DeliveredMessage
 from pamqp.commands import Basic
 
 from infra_messaging._engine import Received
 from infra_messaging.rabbitmq._letters import RabbitLetters
-from infra_messaging.rabbitmq._line import Line, is_open, told
+from infra_messaging.rabbitmq._line import Line, is_open, marshalled, told
 from infra_messaging.rabbitmq._wire import Incoming
 from infra_protocols import DeadLetter
 
@@ -178,8 +178,8 @@ class RabbitFeed:
                     await channel.basic_cancel(self._tag)
 
     async def _write(self, frames: Iterable[Basic.Ack | Basic.Nack]) -> None:
-        channel: Any = self._channel
+        channel = self._channel
         if channel is not None and (written := list(frames)):
             with told():
                 async with asyncio.timeout(self._line.timeout):
-                    await channel.write_queue.put(ChannelFrame.marshall(channel.number, written))
+                    await cast("Any", channel).write_queue.put(marshalled(channel, written))

@@ -8,12 +8,12 @@ for an answer it closes the channel: so each call that could be has a channel of
 
 import asyncio
 from asyncio import StreamReader, StreamWriter
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator, Generator, Iterable
 from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Any, Final, cast, override
 
 import aiormq
-from aiormq.abc import AbstractChannel
+from aiormq.abc import AbstractChannel, ChannelFrame
 from aiormq.connection import TCPTransportFactory, TLSTransportFactory, TransportFactory
 from aiormq.exceptions import (
     AMQPConnectionError,
@@ -40,6 +40,11 @@ _AWAY: Final = (AMQPError, PAMQPException, ChannelInvalidStateError, OSError, Ru
 def is_open(channel: AbstractChannel) -> bool:
     """Say whether what is written to `channel` may still arrive."""
     return not channel.is_closed and cast("Any", channel.connection).is_opened
+
+
+def marshalled(channel: AbstractChannel, frames: Iterable[Any], sent: asyncio.Future[None] | None = None) -> Any:
+    """Return what the connection's queue takes: `frames` together, and `sent`, which is set when they are written."""
+    return cast("Any", ChannelFrame).marshall(cast("Any", channel).number, frames, sent)
 
 
 class Line:
@@ -121,7 +126,7 @@ class Line:
                 self._connection = None
                 connection = aiormq.Connection(self._url, transport_factory=_Kept(self, self._url.scheme == "amqps"))
                 try:
-                    await connection.connect()
+                    await cast("Any", connection).connect()
                 except BaseException:
                     self._abort()
                     raise

@@ -5,14 +5,14 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any, Final, cast
 
-from aiormq.abc import AbstractChannel, ChannelFrame
+from aiormq.abc import AbstractChannel
 from pamqp.body import ContentBody
 from pamqp.commands import Basic
 from pamqp.header import ContentHeader
 
 from infra_messaging._waiting import is_being_cancelled
 from infra_messaging.messages import MessagingMessages
-from infra_messaging.rabbitmq._line import Line, is_open, told, unavailable
+from infra_messaging.rabbitmq._line import Line, is_open, marshalled, told, unavailable
 from infra_messaging.rabbitmq._wire import content
 from infra_protocols import BacklogFullError
 
@@ -127,8 +127,8 @@ class Publisher:
             frames += content(each.headers, each.body, it.max_content_size)
         # From here on the server may count other than aiormq, and then the channel is no good any more.
         self._channel = None
-        sent = channel.create_future()
-        await it.write_queue.put(ChannelFrame.marshall(it.number, frames, sent))
+        sent: asyncio.Future[None] = it.create_future()
+        await it.write_queue.put(marshalled(channel, frames, sent))
         await sent
         self._channel = channel
 
