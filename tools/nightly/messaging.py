@@ -23,8 +23,10 @@ from typing import Any, Final, Protocol, cast
 
 from redis.asyncio import Redis
 
-from infra_conformance.servers import EngineMissing, RedisServer
+from infra_conformance.proxy import Proxy
+from infra_conformance.servers import RABBITMQ, EngineMissing, RedisServer, Server
 from infra_messaging import InMemoryBroker
+from infra_messaging.rabbitmq import RabbitBroker
 from infra_messaging.redis import RedisStreamBroker
 from infra_protocols import BacklogFullError, BrokerUnavailableError, MessageBroker, Subscription
 
@@ -138,6 +140,35 @@ class _Redis:
         return True
 
 
+class _Rabbit:
+    shared = True
+
+    def __init__(self, server: Server, stack: AsyncExitStack) -> None:
+        self._server = server
+        self._stack = stack
+        self._ways: dict[MessageBroker[int], Proxy] = {}
+
+    async def broker(self) -> MessageBroker[int]:
+        way = await self._stack.enter_async_context(Proxy(self._server.port))
+        broker = RabbitBroker(RABBITMQ.url(way.port), int, namespace="soak", max_backlog=BACKLOG)
+        self._ways[broker] = way
+        return broker
+
+    async def memory(self) -> int:
+        return 0  # it has in memory what is in its log, which it begins anew at 512 MiB
+
+    async def disturb(self) -> bool:
+        await asyncio.to_thread(self._server.kill)
+        await asyncio.to_thread(self._server.start)
+        return True
+
+    async def lose(self, broker: MessageBroker[int]) -> bool:
+        way = self._ways.pop(broker)
+        way.refuse()
+        way.cut()
+        return True
+
+
 @asynccontextmanager
 async def _memory() -> AsyncGenerator[Engine]:
     yield _Memory()
@@ -150,7 +181,18 @@ async def _redis() -> AsyncGenerator[Engine]:
             yield _Redis(server, stack)
 
 
-ENGINES: Final[dict[str, Callable[[], AbstractAsyncContextManager[Engine]]]] = {"memory": _memory, "redis": _redis}
+@asynccontextmanager
+async def _rabbitmq() -> AsyncGenerator[Engine]:
+    with Server(RABBITMQ) as server:
+        async with AsyncExitStack() as stack:
+            yield _Rabbit(server, stack)
+
+
+ENGINES: Final[dict[str, Callable[[], AbstractAsyncContextManager[Engine]]]] = {
+    "memory": _memory,
+    "redis": _redis,
+    "rabbitmq": _rabbitmq,
+}
 
 
 class Soak:

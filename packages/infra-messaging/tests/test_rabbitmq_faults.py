@@ -16,7 +16,7 @@ from infra_conformance.engines import provided
 from infra_conformance.proxy import Proxy
 from infra_conformance.servers import RABBITMQ, Server
 from infra_messaging.rabbitmq import RabbitBroker
-from infra_protocols import BacklogFullError, BrokerUnavailableError
+from infra_protocols import BacklogFullError, BrokerUnavailableError, delivery
 
 TIMEOUT = 5.0
 SOON = 25.0
@@ -401,7 +401,7 @@ async def test_many_letters_keep_their_order_when_they_are_read(
     for message in sent:
         await broker.publish("orders.new", message)
     async with asyncio.timeout(30):
-        while len(letters := await broker.dead_letters.get_all()) < 150:
+        while len(letters := await broker.dead_letters.get_all()) < 150:  # noqa: ASYNC110
             await asyncio.sleep(0.05)
     assert [letter.message for letter in letters] == sent
     assert [letter.message for letter in await broker.dead_letters.peek(60)] == sent[:60]
@@ -435,3 +435,32 @@ async def test_a_partition_goes_to_another_in_order_when_its_member_leaves_or_di
     await until(lambda: len(shelf.messages) >= 300)
     assert shelf.messages == sent
     assert member.active
+    await first.close(0)
+
+
+async def test_what_was_not_handled_does_not_count(server: Server, stack: AsyncExitStack, namespace: str) -> None:
+    broker = await broker_at(server.url, namespace, stack)
+    sent = [f"order {number}" for number in range(20)]
+
+    async def hang(_: str) -> None:
+        await asyncio.Event().wait()
+
+    for number in range(4):
+        member = await broker.subscribe("orders.*", hang, group="shipping", max_deliveries=100)
+        if number == 0:
+            for message in sent:
+                await broker.publish("orders.new", message)
+        leaving = asyncio.ensure_future(member.unsubscribe())
+        await asyncio.sleep(0.05)
+        leaving.cancel()
+        await asyncio.wait((leaving,))
+    attempts = list[int]()
+
+    async def note(_: str) -> None:
+        current = delivery.get()
+        attempts.append(current.attempt if current else 0)
+
+    await broker.subscribe("orders.*", note, group="shipping")
+    await until(lambda: len(attempts) == 20)
+    assert sum(attempts) <= 20 + 4
+    assert not await broker.dead_letters.peek()

@@ -82,6 +82,7 @@ class RabbitEngine:
                 prefetch = min(prefetch, 65_535) if partitions is None else min(prefetch, _PARTITION)
                 feed = RabbitFeed(
                     self._line,
+                    self._publisher,
                     self.letters,
                     queue,
                     prefetch,

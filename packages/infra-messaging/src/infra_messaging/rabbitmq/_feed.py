@@ -12,8 +12,10 @@ from pamqp.commands import Basic
 from infra_messaging._engine import Received
 from infra_messaging.rabbitmq._letters import RabbitLetters
 from infra_messaging.rabbitmq._line import Line, is_open, marshalled, told
-from infra_messaging.rabbitmq._wire import Incoming
-from infra_protocols import DeadLetter
+from infra_messaging.rabbitmq._names import routing_key
+from infra_messaging.rabbitmq._publisher import Publisher
+from infra_messaging.rabbitmq._wire import ATTEMPTS, ROUTING_KEY, Incoming, headers_of
+from infra_protocols import BacklogFullError, DeadLetter
 
 _WAIT: Final = 1.0
 """How many seconds `receive` waits at most."""
@@ -38,6 +40,7 @@ class RabbitFeed:
     def __init__(
         self,
         line: Line,
+        publisher: Publisher,
         letters: RabbitLetters,
         queue: str,
         prefetch: int,
@@ -47,6 +50,7 @@ class RabbitFeed:
         own: bool,
     ) -> None:
         self._line = line
+        self._publisher = publisher
         self._letters = letters
         self._queue = queue
         self._prefetch = prefetch
@@ -100,12 +104,32 @@ class RabbitFeed:
         if self._ordered or self._own:
             return  # the end of the channel, which comes now, has the server put back all of them in their order
         await self._stop()
-        back = [*received, *self._waiting]
+        for each in self._waiting:
+            each.attempt -= 1  # it was not handled
+        back = [each for each in (*received, *self._waiting) if self._is_current(each)]
         self._waiting.clear()
-        for each in back:
-            self._held.pop(each.id, None)
-        tags = [each.token.tag for each in back if self._is_current(each)]
-        await self._write([Basic.Nack(delivery_tag=tag, requeue=True) for tag in tags])
+        again = await asyncio.gather(*[self._put_back(each) for each in back])
+        await self._write(
+            Basic.Ack(delivery_tag=each.token.tag) if is_back else Basic.Nack(delivery_tag=each.token.tag, requeue=True)
+            for each, is_back in zip(back, again, strict=True)
+        )
+
+    async def _put_back(self, received: Received) -> bool:
+        """
+        Put the message into the queue once more, with the count of how often it was handled; say whether that was done.
+
+        The server counts how often it has handed out a message, not how often that was handled.
+        """
+        envelope = received.envelope
+        headers = headers_of(envelope) | {
+            ROUTING_KEY: routing_key(envelope.key, envelope.id, envelope.topic),
+            ATTEMPTS: received.attempt,
+        }
+        try:
+            await self._publisher.publish("", self._queue, headers, envelope.data)
+        except BacklogFullError:
+            return False
+        return True
 
     async def renew(self, received: Sequence[Received]) -> None:
         """Nothing is to be done: the lease is that of the connection, which both ends look after."""
@@ -145,7 +169,8 @@ class RabbitFeed:
 
     def _attempt(self, message: DeliveredMessage, delivery: Basic.Deliver) -> int:
         count: Any = (message.header.properties.headers or {}).get(_COUNT)
-        return 1 + (count if isinstance(count, int) else int(bool(delivery.redelivered)))
+        before: Any = (message.header.properties.headers or {}).get(ATTEMPTS, 0)
+        return 1 + before + (count if isinstance(count, int) else int(bool(delivery.redelivered)))
 
     def _is_consuming(self) -> bool:
         channel = self._channel

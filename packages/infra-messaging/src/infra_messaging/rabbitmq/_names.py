@@ -1,8 +1,8 @@
 """
 What exchanges, queues and bindings are called.
 
-The routing key of a message is its slot (0 to 63) and its topic: a queue that takes one partition is bound to its slots,
-one that takes all to any.
+The routing key of a message is its slot (0 to 63) and its topic: a queue that takes one partition is bound to its
+slots, one that takes all to any.
 """
 
 from hashlib import sha256

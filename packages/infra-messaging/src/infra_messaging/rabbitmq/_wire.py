@@ -17,6 +17,8 @@ from infra_protocols import Header
 
 ROUTING_KEY: Final = "Infra-Routing-Key"
 """In what is replayed, which goes to a queue by its name: the routing key that it once had."""
+ATTEMPTS: Final = "Infra-Attempts"
+"""In what was given back: how often it had been handled by then."""
 _ID: Final = "Infra-Id"
 _KEY: Final = "Infra-Key"
 _CE_ID: Final = Header.ID.value
