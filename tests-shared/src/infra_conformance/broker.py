@@ -39,6 +39,7 @@ class BrokerSuite[TMessage](
     Type parameters:
         TMessage: the messages.
 
+    >>> from contextlib import asynccontextmanager
     >>> class TestMyBroker(BrokerSuite[str]):
     ...     @asynccontextmanager
     ...     async def make(self, clock):

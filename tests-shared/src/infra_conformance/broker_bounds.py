@@ -137,6 +137,37 @@ class BoundChecks[TMessage](BrokerChecks[TMessage]):
         gate.set()
         await self.until_handled(self.some(5), consumer)
 
+    @check("broker-98", requires="can_fill")
+    async def test_backpressure(self, trial: Trial[Brokers[TMessage]]) -> None:
+        """Who publishes faster than it is handled is held back: no more is unsettled than may be, and all is kept."""
+        broker = await self.broker(trial, max_backlog=20)
+        other = await self.beside(trial, broker)
+        messages, accepted, most = self.some(self.many(500)), 0, 0
+
+        async def dawdle(_: Seen[TMessage]) -> None:
+            await asyncio.sleep(0.001)
+
+        consumers = [self.consumer(trial, name, dawdle) for name in "AB"]
+        for each, consumer in zip((broker, other), consumers, strict=True):
+            await each.subscribe(TOPIC, consumer, group=GROUP, prefetch=5, concurrency=2)
+        refusals = 0
+        for message in messages:
+            while True:
+                try:
+                    await broker.publish(TOPIC, message)
+                except BacklogFullError:
+                    refusals += 1
+                    await asyncio.sleep(0.001)
+                    continue
+                break
+            accepted += 1
+            most = max(most, accepted - sum(len(consumer.handled) for consumer in consumers))
+        await self.until_handled(messages, *consumers)
+        self.once_each("what was handled", messages, *consumers)
+        expect("whether it was never too much", most <= 20, True)
+        if not self.real_time:
+            expect("whether anything was refused", refusals > 0, True)
+
     @check("broker-82", requires="supports_deduplication")
     async def test_deduplication(self, trial: Trial[Brokers[TMessage]]) -> None:
         """Of two messages with one id the second is dropped; messages that are only alike are not."""

@@ -150,6 +150,19 @@ class ContextChecks[TMessage](BrokerChecks[TMessage]):
         told = (headers.get(Header.ID.value), headers.get(Header.SPEC_VERSION.value))
         expect("ce-id and ce-specversion", told, (id, "1.0"))
 
+    @check("broker-41")
+    async def test_keys_and_ids(self, trial: Trial[Brokers[TMessage]]) -> None:
+        """Keys and ids arrive as they are, whatever text they are."""
+        broker = await self.broker(trial)
+        texts = ["a", "A", "a b", "a:b", "a.b", "*", "ä", "\U0001f600", "{a}", "x" * 190]
+        consumer = self.consumer(trial)
+        await broker.subscribe(TOPIC, consumer)
+        for number, text in enumerate(texts):
+            await broker.publish(TOPIC, self.message(number), key=text, id=f"id-{text}")
+        await self.until_handled(self.some(len(texts)), consumer)
+        told = [(seen.key, seen.id) for seen in consumer.seen]
+        expect("key and id", told, [(text, f"id-{text}") for text in texts])
+
     @check("broker-40", requires="encodes")
     async def test_unencodable(self, trial: Trial[Brokers[TMessage]]) -> None:
         """What is no message of the broker is refused, and not published."""

@@ -10,6 +10,8 @@ from infra_protocols.errors import ValidationError
 
 TOPIC: Final = "orders.new"
 GROUP: Final = "shipping"
+ALIKE: Final = ("a", "A", "aa", "a-b", "a_b", "a-", "0", "00", "None", "orders", "x" * 63, "x" * 64)
+"""Names of groups that an engine may take for one another."""
 
 
 class GroupChecks[TMessage](BrokerChecks[TMessage]):
@@ -154,6 +156,21 @@ class GroupChecks[TMessage](BrokerChecks[TMessage]):
         heir = self.consumer(trial, "the heir")
         await broker.subscribe(TOPIC, heir, group=GROUP)
         await self.until("the other group has kept its own", lambda: len(heir.handled) == 7)
+
+    @check("broker-25")
+    async def test_names_alike(self, trial: Trial[Brokers[TMessage]]) -> None:
+        """Groups whose names look alike are different groups, also where a pattern and a name look like another two."""
+        broker = await self.broker(trial)
+        places = [(TOPIC, name) for name in ALIKE] + [("orders.*", "a"), ("*.new", "a"), ("*.*", "a"), (">", "a")]
+        consumers = [self.consumer(trial, f"{name!r} of {pattern}") for pattern, name in places]
+        for (pattern, name), consumer in zip(places, consumers, strict=True):
+            await broker.subscribe(pattern, consumer, group=name)
+        messages = self.some(3)
+        await self.publish_all(broker, TOPIC, messages)
+        for (_, name), consumer in zip(places, consumers, strict=True):
+            await self.until_handled(messages, consumer)
+            self.once_each(f"what {consumer} was given", messages, consumer)
+            expect("the group that a delivery names", {seen.group for seen in consumer.seen}, {name})
 
     @check("broker-24", requires="supports_partitions")
     async def test_other_partitions(self, trial: Trial[Brokers[TMessage]]) -> None:

@@ -167,6 +167,19 @@ class LetterChecks[TMessage](BrokerChecks[TMessage]):
         await self.nothing_waits(trial, broker, [member], TOPIC)
         expect("how many letters there are", len(await letters.peek()), 1)
 
+    @check("broker-56", requires="encodes supports_partitions")
+    async def test_undecodable_in_partition(self, trial: Trial[Brokers[TMessage]]) -> None:
+        """What cannot be decoded holds up nothing in its partition."""
+        broker = await self.broker(trial)
+        consumer = self.consumer(trial)
+        await broker.subscribe(TOPIC, consumer, group=GROUP, partitions=1)
+        for number in range(3):
+            await trial.raw.publish_raw(TOPIC, b"\xff{")
+            await broker.publish(TOPIC, self.message(number), key="ada")
+        await self.until_handled(self.some(3), consumer)
+        expect("what was handled, in order", consumer.messages, self.some(3))
+        await self.until_letters(self.letters(trial, broker), 3)
+
     @check("broker-49")
     async def test_peek(self, trial: Trial[Brokers[TMessage]]) -> None:
         """Peek returns the oldest letters first, so many as it is asked for, and leaves them."""

@@ -154,6 +154,27 @@ class RequestChecks[TMessage](BrokerChecks[TMessage]):
         expect("the reply to the next", await asking, Ok(self.message(2)))
         expect("dead letters", await self.letters(trial, broker).peek(), [])
 
+    @check("broker-99")
+    async def test_first_reply(self, trial: Trial[Brokers[TMessage]]) -> None:
+        """Of several replies to a request the first is its own, and the others are nobody's."""
+        broker = await self.broker(trial)
+        gate = asyncio.Event()
+
+        async def reply_late(_: Seen[TMessage]) -> TMessage:
+            await gate.wait()
+            return self.message(9)
+
+        early, late = self.consumer(trial, "the early", self.echo), self.consumer(trial, "the late", reply_late)
+        await broker.subscribe(TOPIC, early, group="early")
+        await broker.subscribe(TOPIC, late, group="late")
+        answer = await broker.request(TOPIC, self.message(1), timeout=self.patience)
+        expect("the reply", answer, Ok(self.message(1)))
+        gate.set()
+        await self.until_handled([self.message(1)], late)
+        answer = await broker.request("prices.next", self.message(2), timeout=self.tick)
+        self.is_err("a request that nobody takes", answer, RequestTimeoutError)
+        expect("dead letters", await self.letters(trial, broker).peek(), [])
+
     @check("broker-89")
     async def test_close_while_waiting(self, trial: Trial[Brokers[TMessage]]) -> None:
         """A broker that is closed ends the requests that wait, with a BrokerClosedError."""

@@ -142,6 +142,13 @@ class StuckWhenFull(MemorySubscription):
         return None if item is not None and item.due and full else item
 
 
+class HasRoomForAll(Hub):
+    """It takes more than may wait."""
+
+    def is_full(self, group: Group, max_backlog: int) -> bool:
+        return False
+
+
 class DropsTheNewest(Hub):
     """What is too much it drops."""
 
@@ -237,8 +244,9 @@ FAULTS: Final[list[Fault]] = [
     fault(HoldsEverything, "77", "78"),
     fault(FailingWeighNothing, "78"),
     fault(StuckWhenFull, "79"),
-    fault(DropsTheNewest, "80", "81"),
-    fault(DropsTheOldest, "80", "81"),
+    fault(HasRoomForAll, "80", "81", "98"),
+    fault(DropsTheNewest, "80", "81", "98"),
+    fault(DropsTheOldest, "80", "81", "98"),
     fault(RefusesAndKeeps, "80"),
     fault(FullForGood, "80"),
     fault(CountsWhatWaits, "81"),

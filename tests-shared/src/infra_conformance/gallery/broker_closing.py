@@ -319,7 +319,7 @@ FAULTS: Final[list[Fault]] = [
     fault(FailsSilently, "85"),
     fault(FailsAtOnce, "86"),
     fault(RepliesInTurn, "87", "88"),
-    fault(StumblesOverLateReplies, "88", "95"),
+    fault(StumblesOverLateReplies, "88", "95", "99"),
     fault(LeavesRequests, "89"),
     fault(ClosedMeansTimeOver, "89"),
     fault(RepliesToEverybody, "90"),

@@ -4,6 +4,7 @@ import asyncio
 from collections import ChainMap
 from collections.abc import Mapping
 from contextvars import copy_context
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -63,6 +64,21 @@ class NameMakesTheGroup(Hub):
             if name is not None and group.name == name:
                 return group
         return super().group(pattern, name, partitions)
+
+
+class GroupsOfSmallLetters(Hub):
+    """Groups whose names differ in case are one to it."""
+
+    def group(self, pattern: str, name: str | None, partitions: int | None) -> Group:
+        return super().group(pattern, None if name is None else name.lower(), partitions)
+
+
+class KeysOfAscii(MemoryBroker):
+    """What is not ASCII in a key it leaves out."""
+
+    async def send(self, envelope: Envelope) -> None:
+        key = None if envelope.key is None else envelope.key.encode("ascii", "ignore").decode()
+        await super().send(replace(envelope, key=key))
 
 
 class BeginsAtTheBeginning(Hub):
@@ -325,6 +341,8 @@ FAULTS: Final[list[Fault]] = [
     fault(TheLonelyShare, "17", "21"),
     fault(EndsWithItsMembers, "10", "18", "22", "63", "64", "97"),
     fault(NameMakesTheGroup, "19", "23", "97"),
+    fault(GroupsOfSmallLetters, "25"),
+    fault(KeysOfAscii, "41"),
     fault(BeginsAtTheBeginning, "20", "23"),
     fault(TakesTheTwin, "21"),
     fault(TakesOn, "18", "22", "62", "97"),

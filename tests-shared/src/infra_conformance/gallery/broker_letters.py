@@ -319,7 +319,7 @@ FAULTS: Final[list[Fault]] = [
     fault(ForgetsLetters, "46", "52"),
     fault(CountsForItself, "55"),
     fault(HandlesNothing, "48"),
-    fault(TriesToDecode, "48"),
+    fault(TriesToDecode, "48", "56"),
     fault(LosesBytes, "48"),
     fault(PeekTakes, "49"),
     fault(NewestLetterFirst, "49"),
