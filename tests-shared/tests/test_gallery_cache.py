@@ -6,12 +6,10 @@ from contextlib import asynccontextmanager
 import pytest
 
 from infra_conformance import CacheSuite, StoreSuite
-from infra_conformance.gallery import cache, cache_renewal
+from infra_conformance.gallery.cache import FAULTS
 from infra_conformance.gallery.fault import Fault
 from infra_conformance.gallery.memory_cache import MemoryCache
 from infra_protocols.clock import Clock
-
-FAULTS = [*cache.FAULTS, *cache_renewal.FAULTS]
 
 
 class TestMemoryCache(CacheSuite[int]):

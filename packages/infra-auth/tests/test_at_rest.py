@@ -137,6 +137,14 @@ async def test_namespaces_share_nothing(redis_url: str) -> None:
         await store.close()
 
 
+async def test_a_namespace_is_written_out_as_ever(redis: Redis, redis_url: str) -> None:
+    # Were it written otherwise, what lies in Redis would be lost to the stores of the next version.
+    base = uuid4().hex
+    async with RedisTokenStore.from_url(redis_url, f"{base}Z-_.~ :{{é}}", timeout=PATIENCE) as store:
+        assert (await store.store(token("jti", seconds=60))).is_ok()
+    assert await redis.exists(f"{{{base}Z-_.%7E%20%3A%7B%C3%A9%7D}}:auth:t")
+
+
 @pytest.fixture
 async def postgres(postgres_url: str) -> AsyncGenerator[AsyncConnection[Any]]:
     async with await AsyncConnection.connect(postgres_url, autocommit=True) as connection:

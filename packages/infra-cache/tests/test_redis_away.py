@@ -4,10 +4,11 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from contextlib import AsyncExitStack
-from typing import Any
+from typing import Any, cast
 from uuid import uuid4
 
 import pytest
+from redis.asyncio import Redis
 
 from infra_cache import InMemoryCacheProvider, TieredCacheProvider
 from infra_cache.redis import RedisCacheProvider, WhenAway
@@ -212,6 +213,47 @@ async def test_a_full_server_refuses_and_says_so(stack: AsyncExitStack) -> None:
             assert lenient.stats().errors
         assert await cache.get("key 0") == "x" * 10_000
         assert await cache.delete("key 0")
+
+
+@pytest.mark.parametrize("tags", [(), ("kept",), ("gone",), ("new",)], ids=str)
+async def test_what_a_full_server_refuses_it_refuses_whole(stack: AsyncExitStack, tags: tuple[str, ...]) -> None:
+    # After its first write a script is let use memory that Redis has not: what adds something has to come first.
+    with provided(RedisServer("maxmemory-policy noeviction")) as server:
+        client: Any = await stack.enter_async_context(cast("Any", Redis).from_url(server.url))
+        cache = await cache_at(server.url, stack, timeout=SOON, lease=60)
+        while_loading: dict[bytes, tuple[bytes, int]] = {}
+
+        async def contents() -> dict[bytes, tuple[bytes, int]]:
+            keys = [key for key in await client.keys() if cache.names.named(key) != ("tag", "gone")]
+            return {key: (await client.dump(key), await client.pexpiretime(key)) for key in keys}
+
+        async def refused(call: Awaitable[Any]) -> None:
+            before = await contents()
+            with pytest.raises(CacheRefusedError):
+                await call
+            assert await contents() == before
+
+        async def load_and_fill() -> int:
+            await client.config_set("maxmemory", 1)
+            nonlocal while_loading
+            while_loading = await contents()
+            return 2
+
+        await cache.set_with_tags("there", 1, ["kept"])
+        await cache.set_with_tags("dead", 1, ["gone"])
+        await cache.invalidate_by_tag("gone")
+        await client.config_set("maxmemory", 1)
+        for key in ("there", "dead", "new"):
+            await refused(cache.set_with_tags(key, 2, tags))
+            await refused(cache.set_many({key: 2, "other": 2}, tags=tags))
+            if key != "there":
+                await refused(cache.get_or_set(key, load, tags=tags))
+        for key in ("dead", "new"):
+            await client.config_set("maxmemory", 0)
+            with pytest.raises(CacheRefusedError):
+                await cache.get_or_set(key, load_and_fill, tags=tags)
+            assert await contents() == while_loading
+        assert await cache.get_many(["there", "dead", "new", "other"]) == {"there": 1}
 
 
 async def tiered_at(url: str, stack: AsyncExitStack, **options: Any) -> Any:

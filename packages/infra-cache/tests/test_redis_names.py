@@ -56,3 +56,8 @@ def test_with_tags_all_of_a_namespace_has_one_hash_tag(namespace: str, name: str
     }
     assert len(hashed) == 1
     assert hashed != {b""}
+
+
+def test_a_namespace_is_written_out_as_ever() -> None:
+    # Were it written otherwise, what lies in Redis would be lost to the caches of the next version.
+    assert Names("aZ-9_.~ :{é}\ud800", tags=True).prefix == b"{aZ-9_.%7E%20%3A%7B%C3%A9%7D%ED%A0%80}:"

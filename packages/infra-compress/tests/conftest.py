@@ -1,12 +1,13 @@
 """How Hypothesis runs here, and an ASGI server that is nothing but a list of messages."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import pytest
 from hypothesis import settings
 
-from infra_compress.asgi import ASGIApp, Message
+from infra_compress import CompressorConfig, CompressorFactory
+from infra_compress.asgi import ASGIApp, Header, Message, Receive, Scope, Send
 
 settings.register_profile("ci", max_examples=100, deadline=None)
 settings.load_profile("ci")
@@ -39,6 +40,32 @@ class Exchange:
         await app(self.scope, self.receive, self.send)
         return self
 
+    @staticmethod
+    def whole(body: bytes, *headers: Header, status: int = 200, **more: Any) -> ASGIApp:
+        """Return an application that answers in one piece."""
+
+        async def app(scope: Scope, receive: Receive, send: Send) -> None:
+            await send({"type": "http.response.start", "status": status, "headers": list(headers), **more})
+            await send({"type": "http.response.body", "body": body})
+
+        return app
+
+    @staticmethod
+    def parts(
+        chunks: Sequence[bytes], *headers: Header, pause: Callable[[], Awaitable[object]] | None = None
+    ) -> ASGIApp:
+        """Return an application that answers in parts, with a pause after each."""
+
+        async def app(scope: Scope, receive: Receive, send: Send) -> None:
+            await send({"type": "http.response.start", "status": 200, "headers": list(headers)})
+            for chunk in chunks:
+                await send({"type": "http.response.body", "body": chunk, "more_body": True})
+                if pause is not None:
+                    await pause()
+            await send({"type": "http.response.body"})
+
+        return app
+
     @property
     def status(self) -> int:
         return self.sent[0]["status"]
@@ -62,6 +89,11 @@ class Exchange:
     @property
     def body(self) -> bytes:
         return b"".join(self.chunks)
+
+    @property
+    def unpacked(self) -> bytes:
+        coding = CompressorFactory().create(CompressorConfig(self.encoding or "identity"))
+        return coding.unwrap().decompress(self.body)
 
 
 @pytest.fixture

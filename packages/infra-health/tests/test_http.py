@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import AsyncGenerator, Generator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -16,9 +16,13 @@ from infra_protocols import Clock, HealthStatus
 
 
 class Answers(BaseHTTPRequestHandler):
-    """Answers with the status that the path asks for."""
+    """Answers with the status that the path asks for, unless whoever asked has gone, as one that is cut off."""
 
     protocol_version = "HTTP/1.1"
+
+    def handle(self) -> None:
+        with suppress(ConnectionError):
+            super().handle()
 
     def do_GET(self) -> None:
         self.send_response(int(self.path.strip("/")))

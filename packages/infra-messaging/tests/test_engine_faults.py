@@ -68,9 +68,14 @@ class Scripted(MemoryEngine):
     async def close(self) -> None:
         await self.call("close", None, super().close)
 
-    async def publish(self, envelope: Envelope) -> None:
+    def publish(self, envelope: Envelope) -> Awaitable[None]:
         publish = super().publish
-        await self.call("publish", envelope, lambda: publish(envelope))
+
+        async def store() -> None:
+            if (storing := publish(envelope)) is not None:
+                await storing
+
+        return self.call("publish", envelope, store)
 
     async def subscribe(self, pattern: str, group: str | None, config: SubscriptionConfig) -> Sequence[Any]:
         subscribe = super().subscribe

@@ -46,7 +46,7 @@ class SharedBrokers(Brokers[str]):
     @override
     async def publish_raw(self, topic: str, data: bytes) -> None:
         assert self._engine is not None
-        await self._engine.publish(Envelope(uuid4().hex, topic, None, {}, data))
+        self._engine.publish(Envelope(uuid4().hex, topic, None, {}, data))
 
 
 class TestInMemoryBroker(BrokerSuite[str]):

@@ -67,3 +67,6 @@ class ConformanceMessages(ErrorMessages):
     ENGINE_STAYS: Final[str] = "{engine} was told to stop and did not within {seconds} s"
     ENGINE_DOWN: Final[str] = "{engine} does not run"
     NEVER_SO: Final[str] = "{what}: not so within {seconds} s"
+    NO_CHECKER: Final[str] = "{checker} is not installed: where its view of types is tested, it has to be"
+    CHECKER_FAILED: Final[str] = "{checker} could not check:\n{output}"
+    OTHER_FINDINGS: Final[str] = "{checker}: expected of the planted fault {rules}, and no more; it finds:{found}"

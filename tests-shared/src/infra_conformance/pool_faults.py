@@ -324,3 +324,21 @@ class DeadChecks[T](PoolChecks[T]):
             desk.release(waiter.result().unwrap())
         await desk.settled()
         await desk.has_all()
+
+    @check("pool-59", validates="5.2", requires="scripted_factory")
+    async def test_failures_are_counted(self, trial: Trial[Pools[T]]) -> None:
+        """`info` counts that `validate` or `reset` went wrong with a connection; who had it before is told, too."""
+        operation, how = trial.draw(
+            st.tuples(st.sampled_from([Operation.VALIDATE, Operation.RESET]), st.sampled_from(list(BAD)))
+        )
+        desk = await self.filled(trial, 1, max_size=1, reset=True, validation_interval=0.0, factory_timeout=self.tick)
+        lease = await desk.take()
+        expect("health_check_failures of one that was reset and validated", lease.info.health_check_failures, 0)
+        trial.history.note(f"{operation.value} {how}, once")
+        desk.script.follow(operation, [BAD[how]])
+        desk.release(lease)
+        other = await desk.take(5 * self.tick)
+        expect("health_check_failures, of who had it", lease.info.health_check_failures, 1)
+        expect("health_check_failures of the one in its place", other.info.health_check_failures, 0)
+        desk.release(other)
+        await desk.has_all()

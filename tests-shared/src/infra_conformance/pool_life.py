@@ -1,17 +1,16 @@
 """What a pool promises of the life of its connections, of its own size, and of who looks on."""
 
 import asyncio
-import logging
 import math
 import os
 import threading
 import warnings
-from collections.abc import Awaitable, Callable, Generator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 from hypothesis import strategies as st
 
+from infra_conformance.logged import logged
 from infra_conformance.pool_base import PoolChecks
 from infra_conformance.pool_desk import Pools
 from infra_conformance.pool_script import Act, Operation
@@ -291,34 +290,6 @@ class LookChecks[T](PoolChecks[T]):
             await desk.settled()
             expect("how often it was logged, in the end", len(records), 1)
         await desk.has_all()
-
-
-@contextmanager
-def logged() -> Generator[list[str]]:
-    """
-    Collect what is logged as a warning, or as something worse, with its traceback; but not by asyncio.
-
-    That one tells of what other subjects have left behind, whenever that happens to be thrown away.
-
-    >>> with logged() as records:
-    ...     logging.getLogger("infra").warning("%s left", 3)
-    >>> records
-    ['3 left']
-    """
-    records: list[str] = []
-    formatter = logging.Formatter()
-
-    class Collect(logging.Handler):
-        def emit(self, record: logging.LogRecord) -> None:
-            if record.name != "asyncio":
-                records.append(formatter.format(record))
-
-    handler = Collect(logging.WARNING)
-    logging.getLogger().addHandler(handler)
-    try:
-        yield records
-    finally:
-        logging.getLogger().removeHandler(handler)
 
 
 async def _enter(pool: Any) -> None:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from types import TracebackType
 from typing import Any, Final, Self, cast, overload
+from urllib.parse import quote
 
 from infra_auth._engine import EngineTokenStore, refused, unavailable
 from infra_auth._extras import missing_extra
@@ -39,7 +40,6 @@ _STATES: Final = {b"V": TokenState.VALID, b"S": TokenState.ROTATED, b"R": TokenS
 _FOR_EVER: Final = 2**53
 _FAMILIES, _USERS = 3, 4
 _SWEPT: Final = 1000
-_PLAIN: Final = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.")
 
 type Client = Redis | RedisCluster
 
@@ -219,12 +219,8 @@ class RedisTokenStore[TToken: StoredToken](EngineTokenStore[TToken]):
 
 def _keys(namespace: str) -> tuple[bytes, ...]:
     # What is not plain is written out as in a URL, so that no namespace ends the hash tag, or looks like another.
-    quoted = "".join(each if each in _PLAIN else _quoted(each) for each in namespace)
+    quoted = quote(namespace, safe="", errors="surrogatepass").replace("~", "%7E")
     return tuple(f"{{{quoted}}}:auth:{part}".encode() for part in "tefu")
-
-
-def _quoted(each: str) -> str:
-    return "".join(f"%{byte:02X}" for byte in each.encode("utf-8", "surrogatepass"))
 
 
 def _millis(token: StoredToken) -> int:

@@ -13,7 +13,7 @@ from infra_messaging._consumer import Consumer
 from infra_messaging._engine import Engine, Envelope
 from infra_messaging._handling import Handler, Member
 from infra_messaging._letters import LetterQueue
-from infra_messaging._outgoing import Sealing, require_group
+from infra_messaging._outgoing import Sealing, require_group, require_source
 from infra_messaging._requests import REPLIES_CONFIG, Requests
 from infra_messaging._waiting import carried_through, ended, limit
 from infra_messaging.messages import MessagingMessages
@@ -34,7 +34,6 @@ from infra_protocols import (
     require_headers,
     require_pattern,
     require_range,
-    require_text,
     require_topic,
 )
 from infra_result import Err, Result
@@ -81,9 +80,10 @@ class Broker[TMessage]:
         self._encoding = encoding
         self._close_timeout = or_raise(require_range(close_timeout, "close_timeout", min=0))
         self._clock = clock or SystemClock()
-        self._sealing = Sealing(or_raise(require_text(source, "source")), self._clock)
+        self._sealing = Sealing(or_raise(require_source(source)), self._clock)
         self._seal = self._sealing.seal
         self._encode = encoding.encode
+        self._as_it_is = not encoding.makes_bytes
         self._letters: LetterQueue[TMessage] = LetterQueue(engine.letters, encoding, self._check_open)
         self._topics: set[str] = set()
         self._requests = Requests(encoding, self._join_for_replies)
@@ -99,6 +99,8 @@ class Broker[TMessage]:
             if self._state is _State.NEW:
                 await self._engine.open()
                 self._context = copy_context()
+                self._sealing.begin()
+                self._requests.begin()
                 self._state = _OPEN
         self._check_open()
 
@@ -145,10 +147,13 @@ class Broker[TMessage]:
         """See `MessageBroker.publish`."""
         if type(topic) is not str or topic not in self._topics:
             self._learn(topic)
-        envelope = self._seal(topic, self._encode(topic, message), key, headers, id)
+        data: Any = message if self._as_it_is else self._encode(topic, message)
+        envelope = self._seal(topic, data, key, headers, id)
         if self._state is not _OPEN:
             self._check_not_closed()
-        await self._engine.publish(envelope)
+        storing = self._engine.publish(envelope)
+        if storing is not None:
+            await storing
         return envelope.id
 
     async def subscribe(
@@ -181,6 +186,7 @@ class Broker[TMessage]:
     ) -> Result[TMessage, MessagingError]:
         """See `MessageBroker.request`."""
         or_raise(require_range(timeout, "timeout", above=0))
+        self._check_open()
         requests = self._requests
         asking = {
             **or_raise(require_headers({} if headers is None else headers)),
@@ -188,14 +194,13 @@ class Broker[TMessage]:
         }
         self._learn(topic)
         envelope = self._seal(topic, self._encode(topic, message), key, asking, None)
-        self._check_open()
         scope = asyncio.timeout(timeout)
         try:
             async with scope:
                 await requests.open()
                 waiter = requests.expect(envelope.id, topic)
                 try:
-                    await self._engine.publish(envelope)
+                    await self._store(envelope)
                     return await waiter
                 finally:
                     waiter.cancel()
@@ -213,13 +218,18 @@ class Broker[TMessage]:
         if error is None:
             # As on the topic of the request: those who have asked know what comes there.
             sealed = self._seal(topic, self._encode(request.topic, message), None, headers, None)
-            await self._engine.publish(sealed)
+            await self._store(sealed)
             return
         headers[Header.REPLY_ERROR.value] = type(error).__name__
         try:
-            await self._engine.publish(self._seal(topic, b"", None, headers, None))
+            await self._store(self._seal(topic, b"", None, headers, None))
         except Exception as failure:
             _LOG.warning(MessagingMessages.REPLY_FAILED.format(id=request.id), exc_info=failure)
+
+    async def _store(self, envelope: Envelope) -> None:
+        storing = self._engine.publish(envelope)
+        if storing is not None:
+            await storing
 
     async def _join_for_replies(self, topic: str) -> Consumer:
         # In the context of the broker: what the first request brings along is no other's.

@@ -9,7 +9,7 @@ Every method raises `BrokerUnavailableError` when the server does not answer in 
 answers that it will not; an engine connects again by itself, and finds its groups again when it has.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from typing import Any, Protocol
 
 from infra_protocols import DeadLetter, Header, SubscriptionConfig
@@ -148,9 +148,11 @@ class Engine(Protocol):
         """End all that runs; all feeds are closed already. A client that was handed in is its owner's to close."""
         ...
 
-    async def publish(self, envelope: Envelope) -> None:
+    def publish(self, envelope: Envelope) -> Awaitable[None] | None:
         """
-        Have the envelope stored for every group whose pattern stands for its topic; it is when this returns.
+        Have the envelope stored for every group whose pattern stands for its topic; it is when this has been awaited.
+
+        It returns `None` if there is nothing to wait for: an engine that has no server spares each message that.
 
         Raises:
             BacklogFullError: too much waits for a group.

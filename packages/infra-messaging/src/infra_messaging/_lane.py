@@ -139,6 +139,7 @@ class Lane:
             failures = 0
             self._held += len(taken)
             self._waiting.extend(self._for_users(taken) if self._hears_replies else taken)
+            del taken  # nothing is kept here that was handled
             self._arrived.set()
 
     def _for_users(self, taken: Sequence[Received]) -> Sequence[Received]:
@@ -157,6 +158,8 @@ class Lane:
         while not self._stopped:
             if not waiting:
                 delivery.set(None)
+                received = result = None  # nothing is kept here that was handled
+                self._room.set()  # what is done is settled in the next turn, and the next received in the same
                 self._arrived.clear()
                 await self._arrived.wait()
                 continue

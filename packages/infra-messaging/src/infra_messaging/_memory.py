@@ -1,8 +1,8 @@
 """The engine in memory: groups as queues of what nobody holds, in one event loop."""
 
 import asyncio
-from collections import deque
-from collections.abc import Sequence
+from collections import OrderedDict, deque
+from collections.abc import Awaitable, Sequence
 from typing import Final
 from zlib import crc32
 
@@ -20,6 +20,7 @@ _SLOTS: Final = 64
 _REMEMBERED_IDS: Final = 10_000
 _REMEMBERED_TOPICS: Final = 10_000
 _TURN: Final = 100
+_TURNS: Final = 5
 
 
 class _Part:
@@ -47,21 +48,27 @@ class _Part:
 
 
 class _Group:
-    __slots__ = ("name", "partitions", "parts", "pattern", "unsettled")
+    __slots__ = ("name", "part", "partitions", "parts", "pattern", "unsettled")
 
     def __init__(self, pattern: str, name: str | None, partitions: int | None) -> None:
         self.pattern = pattern
         self.name = name
         self.partitions = partitions
         self.parts = [_Part() for _ in range(partitions or 1)]
+        self.part = self.parts[0]
         self.unsettled = 0
 
+    @property
+    def lags(self) -> bool:
+        return any(len(part.waiting) >= _TURN for part in self.parts)
+
     def add(self, envelope: Envelope) -> None:
-        part = self.parts[0]
-        if self.partitions is not None:
+        self.unsettled += 1
+        if self.partitions is None:
+            part = self.part
+        else:
             about = envelope.id if envelope.key is None else envelope.key
             part = self.parts[crc32(about.encode()) % _SLOTS % self.partitions]
-        self.unsettled += 1
         part.waiting.append(Received(envelope, 1, None))
         if part.sleeping:
             part.wake()
@@ -168,7 +175,7 @@ class MemoryEngine:
         self._max_backlog = max_backlog
         self._groups: list[_Group] = []
         self._routes: dict[str, list[_Group]] = {}
-        self._ids: dict[str, None] = {}
+        self._ids: OrderedDict[str, None] = OrderedDict()
         self._published = 0
         self.letters = _Letters(self)
 
@@ -176,9 +183,9 @@ class MemoryEngine:
 
     async def close(self) -> None: ...
 
-    async def publish(self, envelope: Envelope) -> None:
+    def publish(self, envelope: Envelope) -> Awaitable[None] | None:
         if envelope.named and envelope.id in self._ids:
-            return
+            return None
         groups = self._routes.get(envelope.topic)
         if groups is None:
             groups = self._route(envelope.topic)
@@ -194,8 +201,7 @@ class MemoryEngine:
         if envelope.named:
             self._remember(envelope.id)
         self._published += 1
-        if self._published % _TURN == 0:
-            await asyncio.sleep(0)  # those who handle what is published have to get their turn
+        return None if self._published % _TURN else _give_turns(groups)
 
     async def subscribe(self, pattern: str, group: str | None, config: SubscriptionConfig) -> Sequence[_Feed]:
         found = next((each for each in self._groups if group is not None and _is(each, pattern, group)), None)
@@ -238,7 +244,15 @@ class MemoryEngine:
     def _remember(self, id: str) -> None:
         self._ids[id] = None
         if len(self._ids) > _REMEMBERED_IDS:
-            del self._ids[next(iter(self._ids))]
+            self._ids.popitem(last=False)
+
+
+async def _give_turns(groups: list[_Group]) -> None:
+    """Let those work who handle what is published: one turn, and some more if they lag behind."""
+    for _ in range(_TURNS):
+        await asyncio.sleep(0)
+        if not any(group.lags for group in groups):
+            return
 
 
 def _is(group: _Group, pattern: str, name: str) -> bool:

@@ -23,9 +23,20 @@ from infra_result import Result
 
 # What every engine can carry as it is: as the value of a header, and not empty.
 _ID: Final = re.compile(r"(?!\s)[^\x00-\x1f\x7f\ud800-\udfff]{1,200}(?<!\s)")
-_KEY: Final = re.compile(r"(?!\s)[^\x00-\x1f\x7f\ud800-\udfff]{1,1000}(?<!\s)")
+_TEXT: Final = re.compile(r"(?!\s)[^\x00-\x1f\x7f\ud800-\udfff]{1,1000}(?<!\s)")
 _TRACE: Final = (Header.TRACE_PARENT.value, Header.TRACE_STATE.value)
+# The value of a member takes longer to look up than all else takes that is done to a header.
+_SOURCE: Final = Header.SOURCE.value
+_TYPE: Final = Header.TYPE.value
+_CORRELATION_ID: Final = Header.CORRELATION_ID.value
+_SPEC_VERSION: Final = Header.SPEC_VERSION.value
+_MESSAGE_ID: Final = Header.ID.value
+_SENT_AT: Final = Header.TIME.value
 _GROUP: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
+
+
+def require_source(source: object) -> Result[str, ValidationError]:
+    return require_match(source, "source", _TEXT)
 
 
 def require_group(group: object) -> Result[str, ValidationError]:
@@ -77,7 +88,11 @@ class Sealing:
         self._source = source
         self._clock = clock
         self._monotonic = clock.monotonic
-        # Random enough that no two brokers have ids in common; counting on from there costs less than a new one.
+        self.begin()
+
+    def begin(self) -> None:
+        """Have ids from now on that no other broker has, nor this one in another process that was forked off."""
+        # To count on from something random costs less than something random for each.
         self._prefix = f"{uuid4().hex}-"
         self._next = count(1).__next__
 
@@ -91,7 +106,7 @@ class Sealing:
             ValidationError: `key`, `headers` or `id` is malformed.
         """
         if key is not None:
-            or_raise(require_match(key, "key", _KEY))
+            or_raise(require_match(key, "key", _TEXT))
         correlation = _correlation()
         if headers is not None or _delivery() is not None:
             headers = _with_trace({} if headers is None else or_raise(require_headers(headers)))
@@ -107,14 +122,14 @@ class Sealing:
     def write(self, envelope: Envelope, given: Mapping[str, str] | None, time: float) -> dict[str, str]:
         """Return the headers of an envelope that was sealed at `time`."""
         sent_at = self._clock.now() - timedelta(seconds=self._monotonic() - time)
-        headers = {Header.SOURCE.value: self._source, Header.TYPE.value: envelope.topic}
+        headers = {_SOURCE: self._source, _TYPE: envelope.topic}
         if envelope.correlation_id is not None:
-            headers[Header.CORRELATION_ID.value] = envelope.correlation_id
+            headers[_CORRELATION_ID] = envelope.correlation_id
         if given is not None:
             headers |= given
-        headers[Header.SPEC_VERSION.value] = "1.0"
-        headers[Header.ID.value] = envelope.id
-        headers[Header.TIME.value] = sent_at.isoformat().replace("+00:00", "Z")
+        headers[_SPEC_VERSION] = "1.0"
+        headers[_MESSAGE_ID] = envelope.id
+        headers[_SENT_AT] = sent_at.isoformat().replace("+00:00", "Z")
         return headers
 
 

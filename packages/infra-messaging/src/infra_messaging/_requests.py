@@ -26,8 +26,12 @@ class Requests:
         self._subscribe = subscribe
         self._lock = asyncio.Lock()
         self._waiting: dict[str, tuple[str, Waiter]] = {}
-        self.topic = f"{REPLIES}{uuid4().hex}"
+        self.topic = ""
         self.consumer: Consumer | None = None
+
+    def begin(self) -> None:
+        """Choose the topic: when the broker is opened, since it may have been made before its process was forked."""
+        self.topic = f"{REPLIES}{uuid4().hex}"
 
     async def open(self) -> None:
         async with self._lock:

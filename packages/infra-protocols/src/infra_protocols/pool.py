@@ -39,7 +39,11 @@ class ConnectionFactory[T](Protocol):
         ...
 
     async def destroy(self, connection: T) -> None:
-        """End `connection`, whatever state it is in; it is not used again, even when this raises."""
+        """
+        End `connection`, whatever state it is in; it is not used again, even when this raises.
+
+        To end it again does nothing. A call that is cancelled ends it all the same.
+        """
         ...
 
     async def validate(self, connection: T) -> bool:
@@ -62,7 +66,11 @@ class SupportsIsAlive[T](Protocol):
     """
 
     def is_alive(self, connection: T) -> bool:
-        """Say whether `connection` may still be used: a closed flag, one look at its socket; asked at each borrow."""
+        """
+        Say whether `connection` may still be used: a closed flag, one look at its socket; asked at each borrow.
+
+        A connection at which this raises counts as dead.
+        """
         ...
 
 
@@ -104,6 +112,7 @@ class ConnectionInfo[T]:
     last_used_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     use_count: int = 0
     health_check_failures: int = 0
+    """How often `validate` or `reset` went wrong with it: once at most, for it is destroyed then."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -260,7 +269,7 @@ class PoolLeaseProtocol[T](Protocol):
 
     @property
     def info(self) -> ConnectionInfo[T]:
-        """What the pool knows about the connection, now."""
+        """What the pool knows about the connection, now; also when it has been given back."""
         ...
 
     def release(self) -> Result[None, PoolLeaseError]:
@@ -285,8 +294,8 @@ class ConnectionPoolProtocol[T](Protocol):
       none is lent twice, and nobody loses its turn.
     - **No dead connection** is lent if the factory's `is_alive` can tell. One that is older than its lifetime, was idle
       too long, or is found dead is destroyed and, down to `min_size`, replaced in the background.
-    - **Outages.** While connections cannot be made, attempts are spaced out, however many wait; borrowers wait on
-      until their time is over, and the first connection that can be made ends it.
+    - **Outages.** While connections cannot be made, one attempt is made at a time, and these are spaced out, however
+      many wait; borrowers wait on until their time is over, and the first connection that can be made ends it.
 
     A pool is bound to the event loop and the process in which it is opened: in another, every method but `stats`
     refuses with a `PoolLoopError`.

@@ -2,14 +2,11 @@
 
 import asyncio
 import math
-from collections.abc import AsyncGenerator, Coroutine
-from contextlib import asynccontextmanager
+from collections.abc import Coroutine
 from dataclasses import replace
 from typing import Any, Final
 
-from infra_conformance.gallery.cache import AnyKey, Load
-from infra_conformance.gallery.fault import Fault
-from infra_conformance.gallery.memory_cache import Kept, MemoryCache
+from infra_conformance.gallery.memory_cache import AnyKey, Kept, Load, MemoryCache, faulty
 from infra_protocols.cache import CacheStats
 from infra_protocols.clock import Clock
 
@@ -298,46 +295,36 @@ class InvalidationsAreNotCounted(MemoryCache):
         return replace(super().stats(), invalidations=0)
 
 
-def _fault(subject: type[MemoryCache], *caught_by: str) -> Fault:
-    @asynccontextmanager
-    async def make(clock: Clock) -> AsyncGenerator[MemoryCache]:
-        cache = subject(clock)
-        yield cache
-        await cache.close()
-
-    return Fault(make, subject.__name__, frozenset(f"cache-{number}" for number in caught_by))
-
-
 FAULTS: Final = [
-    _fault(StaleForEver, "51"),
-    _fault(MindsNotWhatIsAsked, "51", "53"),
-    _fault(MindsNotWhatWasLoaded, "51", "55"),
-    _fault(NeverStale, "50", "51", "52", "53", "56", "61"),
-    _fault(NeverRenews, "50", "51", "53", "56", "57"),
-    _fault(RenewsWhileTheCallerWaits, "50", "53", "56", "57"),
-    _fault(EachCallerRenews, "50", "53"),
-    _fault(RenewsApart, "53"),
-    _fault(StaleIsVisible, "52"),
-    _fault(StaleHasSize, "52"),
-    _fault(LookingThrowsAway, "52"),
-    _fault(DeleteLeavesTheOld, "54"),
-    _fault(RenewalsLandAfterDelete, "54", "55"),
-    _fault(RenewalsLandAfterClear, "54"),
-    _fault(SetKeepsTheBound, "55"),
-    _fault(FailureDropsTheOld, "56"),
-    _fault(FailureIsKept, "56"),
-    _fault(FailureIsLoud, "56"),
-    _fault(FailsOnce, "56"),
-    _fault(NeverEarly, "57"),
-    _fault(AlwaysEarly, "58"),
-    _fault(EarlyUnasked, "58"),
-    _fault(EarlyIsAMiss, "57"),
-    _fault(ClosesWithoutRenewals, "59"),
-    _fault(WaitsForRenewals, "59"),
-    _fault(StaleIsAMiss, "61"),
-    _fault(StaleIsNotCounted, "61"),
-    _fault(TakesAnyBound, "62"),
-    _fault(TimesNoLoads, "12"),
-    _fault(TimesGoodLoadsOnly, "12"),
-    _fault(InvalidationsAreNotCounted, "12"),
+    faulty(StaleForEver, "51"),
+    faulty(MindsNotWhatIsAsked, "51", "53"),
+    faulty(MindsNotWhatWasLoaded, "51", "55"),
+    faulty(NeverStale, "50", "51", "52", "53", "56", "61"),
+    faulty(NeverRenews, "50", "51", "53", "56", "57"),
+    faulty(RenewsWhileTheCallerWaits, "50", "53", "56", "57"),
+    faulty(EachCallerRenews, "50", "53"),
+    faulty(RenewsApart, "53"),
+    faulty(StaleIsVisible, "52"),
+    faulty(StaleHasSize, "52"),
+    faulty(LookingThrowsAway, "52"),
+    faulty(DeleteLeavesTheOld, "54"),
+    faulty(RenewalsLandAfterDelete, "54", "55"),
+    faulty(RenewalsLandAfterClear, "54"),
+    faulty(SetKeepsTheBound, "55"),
+    faulty(FailureDropsTheOld, "56"),
+    faulty(FailureIsKept, "56"),
+    faulty(FailureIsLoud, "56"),
+    faulty(FailsOnce, "56"),
+    faulty(NeverEarly, "57"),
+    faulty(AlwaysEarly, "58"),
+    faulty(EarlyUnasked, "58"),
+    faulty(EarlyIsAMiss, "57"),
+    faulty(ClosesWithoutRenewals, "59"),
+    faulty(WaitsForRenewals, "59"),
+    faulty(StaleIsAMiss, "61"),
+    faulty(StaleIsNotCounted, "61"),
+    faulty(TakesAnyBound, "62"),
+    faulty(TimesNoLoads, "12"),
+    faulty(TimesGoodLoadsOnly, "12"),
+    faulty(InvalidationsAreNotCounted, "12"),
 ]

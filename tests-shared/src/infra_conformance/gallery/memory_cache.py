@@ -3,18 +3,22 @@
 import asyncio
 import math
 import random
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
-from contextlib import suppress
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterable, Mapping
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any, cast
 
+from infra_conformance.gallery.fault import Fault
 from infra_protocols.cache import CacheEntry, CacheKey, CacheStats
 from infra_protocols.clock import Clock
 from infra_protocols.errors import CacheTypeError, ValidationError
 from infra_protocols.flight import Flight, detached
 from infra_protocols.messages import ErrorMessages
 from infra_protocols.validation import or_raise, require_range, require_text, require_type
+
+type AnyKey = str | CacheKey[Any]
+type Load = Callable[[], Awaitable[Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -286,3 +290,15 @@ class MemoryCache:
 
         self.loading[name] = tags
         return await self.flight.run(name, load, land)
+
+
+def faulty(subject: type[MemoryCache], *caught_by: str) -> Fault:
+    """Return the fault of a cache, and the numbers of the checks that must catch it."""
+
+    @asynccontextmanager
+    async def make(clock: Clock) -> AsyncGenerator[MemoryCache]:
+        cache = subject(clock)
+        yield cache
+        await cache.close()
+
+    return Fault(make, subject.__name__, frozenset(f"cache-{number}" for number in caught_by))

@@ -36,6 +36,10 @@ class Slot:
         self.used = now
         self.info = replace(self.info, last_used_at=today)
 
+    def fail(self) -> None:
+        """Note that something went wrong with it."""
+        self.info = replace(self.info, health_check_failures=self.info.health_check_failures + 1)
+
 
 class Lease:
     """

@@ -2,7 +2,23 @@
 
 from typing import Final
 
-from infra_conformance.gallery import pool_faults, pool_lending, pool_life
+from infra_conformance.gallery import (
+    pool_cancel,
+    pool_closing,
+    pool_dead,
+    pool_lending,
+    pool_life,
+    pool_order,
+    pool_outage,
+)
 from infra_conformance.gallery.fault import Fault
 
-FAULTS: Final[list[Fault]] = [*pool_lending.FAULTS, *pool_faults.FAULTS, *pool_life.FAULTS]
+FAULTS: Final[list[Fault]] = [
+    *pool_lending.FAULTS,
+    *pool_order.FAULTS,
+    *pool_outage.FAULTS,
+    *pool_dead.FAULTS,
+    *pool_life.FAULTS,
+    *pool_closing.FAULTS,
+    *pool_cancel.FAULTS,
+]

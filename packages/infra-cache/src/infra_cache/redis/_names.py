@@ -1,8 +1,8 @@
 """Under which names a cache keeps things in Redis, so that no two caches can meet there."""
 
-from infra_protocols import or_raise, require_text
+from urllib.parse import quote
 
-_PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.")
+from infra_protocols import or_raise, require_text
 
 
 class Names:
@@ -23,7 +23,7 @@ class Names:
 
     def __init__(self, namespace: str, *, tags: bool) -> None:
         text = or_raise(require_text(namespace, "namespace"))
-        quoted = "".join(each if each in _PLAIN else _quote(each) for each in text)
+        quoted = quote(text, safe="", errors="surrogatepass").replace("~", "%7E")
         self.in_one_slot: bool = tags
         self.prefix: bytes = (f"{{{quoted}}}:" if tags else f"{quoted}:").encode()
         self.tags: bytes = self.prefix + b"t"
@@ -61,10 +61,6 @@ class Names:
     def watched(self) -> tuple[bytes, bytes]:
         """The prefixes of all that `named` knows."""
         return self._entry, self._signal
-
-
-def _quote(each: str) -> str:
-    return "".join(f"%{byte:02X}" for byte in each.encode("utf-8", "surrogatepass"))
 
 
 def tag_bytes(tag: str) -> bytes:

@@ -129,7 +129,11 @@ class SubscriptionConfig:
     concurrency: int = 1
     """How many handlers may run at once in this subscription; with `partitions`, one for each part."""
     prefetch: int = 100
-    """How many messages this subscription may hold, handled or waiting; what it does not hold the others can have."""
+    """
+    How many messages this subscription may hold, handled or waiting; what it does not hold the others can have.
+
+    With `partitions`, each of them may hold its share of that, and one at least.
+    """
     max_deliveries: int = 5
     """How many times a message is delivered before it becomes a dead letter."""
     lease: float = 30.0
@@ -285,10 +289,11 @@ class MessageBroker[TMessage](Protocol):
         Args:
             topic: a topic, without wildcards.
             message: what handlers are given.
-            key: what the message is about, where order matters; see `SubscriptionConfig.partitions`.
+            key: what the message is about, where order matters; see `SubscriptionConfig.partitions`. It is as the value
+                of a header, not empty, and of at most 1000 characters.
             headers: more to go with it; see `require_headers`. The broker's are `ce-id`, `ce-time`, `ce-specversion`.
-            id: what identifies the message, for who may publish it twice; by default a new one. Some engines drop the
-                second of two messages with one id, for a while.
+            id: what identifies the message, for who may publish it twice; by default a new one. It is as a key, of at
+                most 200 characters. Some engines drop the second of two messages with one id, for a while.
 
         Raises:
             ValidationError: `topic`, `key`, `headers` or `id` is malformed, or `message` cannot be encoded.
@@ -314,7 +319,8 @@ class MessageBroker[TMessage](Protocol):
         Args:
             pattern: a topic, which may have wildcards; see `infra_protocols.messaging.topics`.
             handler: is awaited with each message; what it returns is the reply, if the message is a request.
-            group: the group to be a member of; `None`: one of its own, which ends with the subscription.
+            group: the group to be a member of, a word as in a topic, of at most 64 characters; `None`: one of its own,
+                which ends with the subscription.
             options: see `SubscriptionConfig`.
 
         Raises:
