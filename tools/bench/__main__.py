@@ -20,6 +20,7 @@ BENCHES = {
     "compress": "infra-compress",
     "health": "infra-health",
     "messaging_rabbitmq": "infra-messaging on RabbitMQ",
+    "messaging_redis": "infra-messaging on Redis",
     "messaging": "infra-messaging, in memory",
 }
 

@@ -10,7 +10,7 @@ import random
 import subprocess
 import sys
 
-from tools.nightly import fuzz_auth, fuzz_compress, soak, soak_pool, soak_postgres, soak_redis, suites
+from tools.nightly import fuzz_auth, fuzz_compress, messaging, soak, soak_pool, soak_postgres, soak_redis, suites
 
 
 def main() -> int:
@@ -28,6 +28,7 @@ def main() -> int:
         soak_redis.run(options.seconds, options.seed),
         soak_pool.run(soak_pool.OPERATIONS, options.seed),
         soak_postgres.run(soak_postgres.OPERATIONS, options.seed),
+        *[messaging.run(engine, messaging.MESSAGES, options.seed) for engine in messaging.ENGINES],
         fuzz_auth.run(options.seconds, options.seed),
         fuzz_compress.run(options.seconds, options.seed),
         suites.run(options.examples, options.seed),

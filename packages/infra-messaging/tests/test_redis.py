@@ -285,6 +285,18 @@ async def test_namespaces_share_nothing(redises: Redises) -> None:
     assert foreign.messages == ["1"]
 
 
+async def test_no_reply_waits_for_a_group_of_all_topics(redises: Redises) -> None:
+    broker = await redises.broker()
+    await (await broker.subscribe(">", ignore, group="all")).unsubscribe()
+
+    async def echo(message: str) -> str:
+        return message
+
+    await broker.subscribe("echo", echo, group="echo")
+    assert (await broker.request("echo", "hello", timeout=PATIENCE)).unwrap() == "hello"
+    assert await redises.client.xlen(f"{redises.prefix}s:>:all:0") == 1
+
+
 async def test_what_somebody_else_has_written_becomes_a_dead_letter(redises: Redises) -> None:
     broker, shelf, ordered = await redises.broker(), Shelf(), Shelf()
     await broker.subscribe("orders.*", shelf, group="shipping")

@@ -200,6 +200,7 @@ class RequestChecks[TMessage](BrokerChecks[TMessage]):
         await broker.subscribe(TOPIC, consumer, group=GROUP)
         await broker.subscribe(">", everything)
         await self.publish_all(broker, TOPIC, self.some(3))
-        await self.until_handled(self.some(3), consumer)
+        for each in (consumer, everything):
+            await self.until_handled(self.some(3), each)
         await self.only_the_newest(broker, TOPIC, everything)
         expect("what was published", everything.messages, [*self.some(3), self.message(999_999)])

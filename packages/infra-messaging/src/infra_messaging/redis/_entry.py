@@ -1,16 +1,20 @@
-"""How an envelope lies in a stream: five fields, the headers as lines of name and value in turn."""
+"""How an envelope lies in a stream: five fields, the headers as lines, first all names and then all values."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, override
+from typing import Any, Final, override
 
 from infra_messaging._engine import Envelope, Received
+from infra_protocols import Header
+
+_CORRELATION_ID: Final = Header.CORRELATION_ID.value
+_CORRELATED: Final = _CORRELATION_ID.encode()
 
 type Fields = tuple[bytes | str, bytes | str, bytes | str, bytes | str, bytes]
 
 
 def fields_of(id: str, topic: str, key: str | None, headers: Mapping[str, str], data: bytes) -> Fields:
     """Return the values of the fields `id`, `topic`, `key`, `headers` and `data`."""
-    return id, topic, key or "", "\n".join([text for header in headers.items() for text in header]), data
+    return id, topic, key or "", "\n".join([*headers, *headers.values()]), data
 
 
 class Stored(Envelope):
@@ -26,19 +30,16 @@ class Stored(Envelope):
         self.named = False
         self._headers = None
         self._lines = lines
+        self.correlation_id = self.headers.get(_CORRELATION_ID) if _CORRELATED in lines else None
 
     @property
     @override
     def headers(self) -> Mapping[str, str]:
         if self._headers is None:
-            lines = self._lines.decode().split("\n") if self._lines else []
-            self._headers = dict(zip(lines[::2], lines[1::2], strict=True))
+            lines = self._lines.decode(errors="replace").split("\n") if self._lines else []
+            half = len(lines) // 2
+            self._headers = dict(zip(lines[:half], lines[half:], strict=False))
         return self._headers
-
-    @property
-    @override
-    def correlation_id(self) -> str | None:
-        return self.headers.get("correlation-id") if b"correlation-id" in self._lines else None
 
 
 def received(entry: bytes, fields: Sequence[bytes], attempt: int) -> Received:
@@ -56,9 +57,6 @@ def read(reply: Any) -> list[Received]:
     if not reply:
         return []
     ((_, entries),) = reply.items() if hasattr(reply, "items") else reply
-    return [received(entry, _flat(fields), 1) for entry, fields in entries]
-
-
-def _flat(fields: Any) -> Any:
-    # The client of a Cluster makes a dict of them.
-    return [each for field in fields.items() for each in field] if hasattr(fields, "items") else fields
+    if hasattr(entries[0][1], "items"):  # the client of a Cluster makes a dict of the fields
+        entries = [(entry, [each for field in fields.items() for each in field]) for entry, fields in entries]
+    return [received(entry, fields, 1) for entry, fields in entries]

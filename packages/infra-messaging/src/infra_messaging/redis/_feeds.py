@@ -39,7 +39,7 @@ class _Feed:
         self._letters = letters
         self._lease = max(1, round(membership.lease * 1000))
         self._lifetime: int = membership.lifetime
-        self._block = max(1, min(round(_POLL * 1000), self._lease // 3))
+        self._block = max(10, min(round(_POLL * 1000), self._lease // 3))
 
     async def receive(self, most: int) -> Sequence[Received]:
         try:
@@ -74,9 +74,9 @@ class _Feed:
     async def close(self) -> None:
         await self._own.close()
         asked = [self._membership.leave() if self._membership.group.is_own else self._leave()]
-        if self._own.number is not None:
-            # A read that was cut off may still wait there, and would take what nobody hears of.
-            asked.insert(0, self._line.ask("broker.unsubscribe", ("CLIENT", "UNBLOCK", self._own.number)))
+        if self._own.cut_off is not None:
+            # The read that was cut off may still wait there, and would take what nobody hears of.
+            asked.insert(0, self._line.ask("broker.unsubscribe", ("CLIENT", "UNBLOCK", self._own.cut_off)))
         for outcome in await asyncio.gather(*asked, return_exceptions=True):
             if isinstance(outcome, BaseException):
                 raise outcome

@@ -5,6 +5,7 @@ from typing import Final, Self
 from uuid import uuid4
 from zlib import crc32
 
+from infra_messaging._handling import REPLIES
 from infra_messaging.redis._names import Names
 from infra_protocols import topic_matches
 from infra_protocols.messaging.broker import SLOTS
@@ -88,7 +89,9 @@ class Groups:
         """Return where messages on `topic` go: the same route for all topics that go to the same groups."""
         route = self._routes.get(topic)
         if route is None:
-            groups = [group for group in self.all.values() if topic_matches(group.pattern, topic)]
+            # A reply is for nobody but who has asked.
+            matches = str.__eq__ if topic.startswith(REPLIES) else topic_matches
+            groups = [group for group in self.all.values() if matches(group.pattern, topic)]
             alike = frozenset(group.id for group in groups)
             if len(self._routes) >= _KNOWN:
                 self._routes.clear()

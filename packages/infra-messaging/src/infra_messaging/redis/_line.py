@@ -85,9 +85,9 @@ class Line:
         return replies
 
     @property
-    def number(self) -> int | None:
-        """What Redis knows the connection by."""
-        return self._link.number
+    def cut_off(self) -> int | None:
+        """What Redis knows the connection by that was ended last in the middle of an exchange."""
+        return self._link.cut_off
 
     async def close(self) -> None:
         """Wait until nothing is on its way, and give the connection back; the line can be used again."""

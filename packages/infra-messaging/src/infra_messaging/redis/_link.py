@@ -7,7 +7,7 @@ from typing import Any, Final, Protocol, cast
 import hiredis
 from redis.asyncio import Redis
 from redis.asyncio.cluster import RedisCluster
-from redis.exceptions import ResponseError
+from redis.exceptions import ReadOnlyError, ResponseError
 
 type Client = Redis | RedisCluster
 type Command = tuple[bytes | str | int | float, ...]
@@ -23,8 +23,8 @@ class Link(Protocol):
         ...
 
     @property
-    def number(self) -> int | None:
-        """What Redis knows the connection by, where there is one, now or lately."""
+    def cut_off(self) -> int | None:
+        """What Redis knows the connection by that was ended last in the middle of an exchange."""
         ...
 
     async def close(self) -> None:
@@ -42,7 +42,8 @@ class Connection:
     def __init__(self, client: Redis) -> None:
         self._pool: Any = client.connection_pool
         self._connection: Any = None
-        self.number: int | None = None
+        self._number: int | None = None
+        self.cut_off: int | None = None
 
     async def exchange(self, commands: Sequence[Command]) -> list[Any]:
         """Send `commands` over the connection, which is made where there is none."""
@@ -53,12 +54,14 @@ class Connection:
             await connection.disconnect(nowait=True)
         try:
             if not connection.is_connected:
-                await connection.connect()  # which asks Sentinel; left to `send_packed_command`, redis-py does not
-                self.number = None
-            if self.number is None:
-                (self.number,) = await _exchange(connection, [("CLIENT", "ID")])
+                await connection.connect()  # which asks Sentinel
+                self._number = None
+            if self._number is None:
+                (number,) = await _exchange(connection, [("CLIENT", "ID")])
+                self._number = number if type(number) is int else 0  # some may not ask
             return await _exchange(connection, commands)
         except BaseException:
+            self.cut_off = self._number or None
             await connection.disconnect(nowait=True)
             raise
 
@@ -70,11 +73,15 @@ class Connection:
 
 
 async def _exchange(connection: Any, commands: Sequence[Command]) -> list[Any]:
-    await connection.send_packed_command([_pack(command) for command in commands])
+    # As `send_packed_command` does, but for a timer, and a health check, of its own.
+    connection._writer.writelines([_pack(command) for command in commands])
+    await connection._writer.drain()
     replies: list[Any] = []
     for _ in commands:
         try:
             replies.append(await connection.read_response(timeout=inf))
+        except ReadOnlyError:
+            raise  # it is no primary any more: the next connection may be to the one that is
         except ResponseError as refused:
             replies.append(refused)
     return replies
@@ -90,7 +97,7 @@ def _has_ended(connection: Any) -> bool:
 class Cluster:
     """A link to a Cluster: the client knows which node has the namespace, and follows it when it moves."""
 
-    number: None = None
+    cut_off: None = None
 
     def __init__(self, client: RedisCluster) -> None:
         self._client: Any = client
