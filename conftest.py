@@ -14,3 +14,10 @@ def _url_of_redis(request: pytest.FixtureRequest, doctest_namespace: dict[str, A
     in_redis = any(name in request.node.name for name in ("infra_cache", "infra_messaging.redis"))
     if isinstance(request.node, pytest.DoctestItem) and in_redis:
         doctest_namespace["url"] = request.getfixturevalue("redis_url")
+
+
+@pytest.fixture(autouse=True)
+def _url_of_nats(request: pytest.FixtureRequest, doctest_namespace: dict[str, Any]) -> None:
+    """Give the examples of what is in NATS a `url`."""
+    if isinstance(request.node, pytest.DoctestItem) and "infra_messaging.nats" in request.node.name:
+        doctest_namespace["url"] = request.getfixturevalue("nats_url")

@@ -21,6 +21,7 @@ BENCHES = {
     "health": "infra-health",
     "messaging_rabbitmq": "infra-messaging on RabbitMQ",
     "messaging_redis": "infra-messaging on Redis",
+    "messaging_nats": "infra-messaging on NATS",
     "messaging": "infra-messaging, in memory",
 }
 

@@ -21,11 +21,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final, Protocol, cast
 
+import nats
 from redis.asyncio import Redis
 
 from infra_conformance.proxy import Proxy
-from infra_conformance.servers import RABBITMQ, EngineMissing, RedisServer, Server
+from infra_conformance.servers import NATS, RABBITMQ, EngineMissing, RedisServer, Server
 from infra_messaging import InMemoryBroker
+from infra_messaging.nats import NatsBroker
 from infra_messaging.rabbitmq import RabbitBroker
 from infra_messaging.redis import RedisStreamBroker
 from infra_protocols import BacklogFullError, BrokerUnavailableError, MessageBroker, Subscription
@@ -140,6 +142,40 @@ class _Redis:
         return True
 
 
+class _Nats:
+    shared = True
+
+    def __init__(self, server: Server, stack: AsyncExitStack) -> None:
+        self._server = server
+        self._stack = stack
+        self._clients: dict[MessageBroker[int], Any] = {}
+
+    async def broker(self) -> MessageBroker[int]:
+        client = await cast("Any", nats).connect(
+            self._server.url, error_cb=_ignored, reconnect_time_wait=0.1, max_reconnect_attempts=-1
+        )
+        self._stack.push_async_callback(client.close)
+        broker = NatsBroker(client, int, namespace="soak", max_backlog=BACKLOG)
+        self._clients[broker] = client
+        return broker
+
+    async def memory(self) -> int:
+        return 0  # what it tells is of its Go runtime, and grows and shrinks as that pleases
+
+    async def disturb(self) -> bool:
+        await asyncio.to_thread(self._server.kill)
+        await asyncio.to_thread(self._server.start)
+        return True
+
+    async def lose(self, broker: MessageBroker[int]) -> bool:
+        await self._clients[broker].close()
+        return True
+
+
+async def _ignored(error: Exception) -> None:
+    """The server is away."""
+
+
 class _Rabbit:
     shared = True
 
@@ -182,6 +218,13 @@ async def _redis() -> AsyncGenerator[Engine]:
 
 
 @asynccontextmanager
+async def _nats() -> AsyncGenerator[Engine]:
+    with Server(NATS) as server:
+        async with AsyncExitStack() as stack:
+            yield _Nats(server, stack)
+
+
+@asynccontextmanager
 async def _rabbitmq() -> AsyncGenerator[Engine]:
     with Server(RABBITMQ) as server:
         async with AsyncExitStack() as stack:
@@ -191,6 +234,7 @@ async def _rabbitmq() -> AsyncGenerator[Engine]:
 ENGINES: Final[dict[str, Callable[[], AbstractAsyncContextManager[Engine]]]] = {
     "memory": _memory,
     "redis": _redis,
+    "nats": _nats,
     "rabbitmq": _rabbitmq,
 }
 

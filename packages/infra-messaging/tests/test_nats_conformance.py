@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from typing import ClassVar, Unpack, override
+from typing import Any, ClassVar, Unpack, cast, override
 from urllib.parse import urlsplit
 from uuid import uuid4
 
@@ -37,7 +37,9 @@ class NatsBrokers(Brokers[str]):
     @override
     async def make_broker(self, **options: Unpack[BrokerOptions]) -> NatsBroker[str]:
         way = await self._stack.enter_async_context(Proxy(urlsplit(self._url).port or 4222))
-        client = await nats.connect(f"nats://127.0.0.1:{way.port}", error_cb=_ignored, reconnect_time_wait=1)
+        client = await cast("Any", nats).connect(
+            f"nats://127.0.0.1:{way.port}", error_cb=_ignored, reconnect_time_wait=1
+        )
         self._stack.push_async_callback(client.close)
         broker = NatsBroker[str](client, str, namespace=self._namespace, timeout=PATIENCE, **options)
         self._ways[broker] = way, client
@@ -52,14 +54,14 @@ class NatsBrokers(Brokers[str]):
 
     @override
     async def publish_raw(self, topic: str, data: bytes) -> None:
-        async with await nats.connect(self._url) as client:
+        async with await cast("Any", nats).connect(self._url) as client:
             subject = Names(self._namespace).message(Envelope("", topic, None, {}, data))
             await client.jetstream().publish(subject, data)
 
     @override
     async def clear(self) -> None:
         await self._stack.aclose()
-        async with await nats.connect(self._url) as client:
+        async with await cast("Any", nats).connect(self._url) as client:
             for kind in ("messages", "records", "tallies"):
                 with suppress(NotFoundError):
                     await client.jsm().delete_stream(f"{self._namespace}_{kind}")

@@ -6,29 +6,25 @@ from typing import Any, Final
 from uuid import uuid4
 
 from infra_messaging._engine import Envelope
-from infra_messaging.messages import MessagingMessages
 from infra_messaging.nats._feed import NatsFeed
 from infra_messaging.nats._groups import Group, Groups
 from infra_messaging.nats._letters import NatsLetters, Origin
-from infra_messaging.nats._link import Link, code, refused
+from infra_messaging.nats._link import Link, code
+from infra_messaging.nats._messages import Messages
 from infra_messaging.nats._names import Names, consumer_names
-from infra_messaging.nats._wire import size, written
+from infra_messaging.nats._wire import written
 from infra_protocols import (
-    BacklogFullError,
     BrokerRefusedError,
     MessagingError,
     SubscriptionConfig,
 )
 
-_LETTER: Final = 16_384
-"""How many bytes are left free in each message, for what a dead letter says besides."""
 _SECOND: Final = 1_000_000_000
 _DUPLICATES: Final = 120 * _SECOND
 _WEEK: Final = 7 * 24 * 3600 * _SECOND
 _AWAY: Final = 30.0
 """For how many seconds at least a member that is a group of its own may have no connection."""
 _IN_USE: Final = 10058
-_STORE_FAILED: Final = 10077
 
 
 class NatsEngine:
@@ -38,8 +34,9 @@ class NatsEngine:
         self._link = link
         self._names = names
         self._max_backlog = max_backlog
+        self._messages = Messages(link, names, max_backlog)
         self._groups = Groups(link, names)
-        self.letters = NatsLetters(link, names, self._groups)
+        self.letters = NatsLetters(link, names, self._messages, self._groups)
 
     async def open(self) -> None:
         names = self._names
@@ -48,31 +45,23 @@ class NatsEngine:
             await self._make(
                 names.messages,
                 [names.all_messages],
-                retention="interest",
                 discard="new",
                 max_msgs=self._max_backlog,
                 duplicate_window=_DUPLICATES,
             )
             await self._make(names.records, [names.all_letters, names.all_groups], max_msgs_per_subject=1)
             await self._make(names.tallies, [names.all_tallies], max_msgs_per_subject=1, max_age=_WEEK)
+            self._messages.open()
         except BaseException:
             await self._link.close()
             raise
 
     async def close(self) -> None:
+        await self._messages.close()
         await self._link.close()
 
     async def publish(self, envelope: Envelope) -> None:
-        headers, data, most = written(envelope), envelope.data, self._link.client.max_payload - _LETTER
-        if (bytes := size(headers) + len(data)) > most:
-            raise refused(MessagingMessages.NATS_TOO_LARGE.format(size=bytes, max=most))
-        try:
-            await self._link.store(self._names.message(envelope), data, headers)
-        except BrokerRefusedError as error:
-            if code(error) != _STORE_FAILED or "maximum messages" not in error.message:
-                raise
-            text = MessagingMessages.NATS_BACKLOG_FULL.format(max=self._max_backlog, namespace=self._names.namespace)
-            raise BacklogFullError(text, operation="broker.publish") from error
+        await self._messages.store(self._names.message(envelope), envelope.data, written(envelope))
 
     async def subscribe(self, pattern: str, group: str | None, config: SubscriptionConfig) -> Sequence[NatsFeed]:
         partitions = config.partitions

@@ -93,11 +93,9 @@ class NatsFeed:
         await self._link.send_all((each.token for each in received), _ACK)
 
     async def give_back(self, received: Sequence[Received]) -> None:
-        if self._own:
-            return  # it ends with its only member
-        await self._leave()
-        await self._tallies.keep(received)
-        await self._link.send_all((each.token for each in received), _NAK)
+        if not self._own:  # that ends with its only member
+            await self._leave()
+            await self._return(received)
 
     async def renew(self, received: Sequence[Received]) -> None:
         await self._link.send_all((each.token for each in received), _PROGRESS)
@@ -119,10 +117,14 @@ class NatsFeed:
                 waiting, self._waiting = self._waiting, deque()
                 for each in waiting:
                     each.attempt -= 1  # it was not handled
-                await self.give_back(waiting)
+                await self._return(waiting)
         finally:
             await self._link.ignore(self._subscription)
             self._subscription = None
+
+    async def _return(self, received: Sequence[Received]) -> None:
+        await self._tallies.keep(received)
+        await self._link.send_all((each.token for each in received), _NAK)
 
     # -- What is asked for, and what comes.
 

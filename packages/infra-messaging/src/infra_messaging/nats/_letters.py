@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from infra_messaging._engine import Envelope
 from infra_messaging.nats._groups import Groups
 from infra_messaging.nats._link import Link, Stored
+from infra_messaging.nats._messages import Messages
 from infra_messaging.nats._names import Names
 from infra_messaging.nats._wire import NAMED, TARGET, written
 from infra_protocols import DeadLetter, topic_matches
@@ -22,9 +23,10 @@ class Origin(NamedTuple):
 class NatsLetters:
     """The dead letters of a namespace."""
 
-    def __init__(self, link: Link, names: Names, groups: Groups) -> None:
+    def __init__(self, link: Link, names: Names, messages: Messages, groups: Groups) -> None:
         self._link = link
         self._names = names
+        self._messages = messages
         self._groups = groups
 
     async def bury(self, letter: DeadLetter[bytes], origin: Origin | None) -> None:
@@ -54,7 +56,7 @@ class NatsLetters:
         for target in targets:
             # Twice at once, or once more after a failure, is one message.
             headers = written(envelope) | {TARGET: target, NAMED: f"{target}.{found.place}"}
-            await self._link.store(self._names.message(envelope), envelope.data, headers)
+            await self._messages.store(self._names.message(envelope), envelope.data, headers)
         return await self.remove(letter.id)
 
     async def _targets(self, letter: DeadLetter[bytes], origin: Origin | None) -> list[str]:

@@ -21,12 +21,14 @@ from nats.aio.subscription import Subscription
 from nats.errors import Error
 
 from infra_messaging.messages import MessagingMessages
-from infra_protocols import BrokerRefusedError, BrokerUnavailableError
+from infra_protocols import BrokerClosedError, BrokerRefusedError, BrokerUnavailableError
 
 _LOG: Final = logging.getLogger("infra_messaging")
 _API: Final = "$JS.API."
 _LOOK: Final = 0.05
 """How often is looked whether there is a connection again: only the owner of a client is told."""
+_NO_WAIT: Final = 65_536
+"""With less than so many bytes unsent, nothing that is sent has to wait for the connection (`pending_size` is more)."""
 _PAGE: Final = 100
 _READING: Final = 10_000_000_000
 """After how many nanoseconds the server drops what somebody has read from that does not say so."""
@@ -50,15 +52,25 @@ class Link:
         self.client = client
         self.timeout = timeout
         self._numbers = count()
-        self._waiting: dict[str, asyncio.Future[Msg]] = {}
+        self._waiting: dict[str, tuple[asyncio.Future[Msg], float]] = {}
+        self._timer: asyncio.TimerHandle | None = None
         self._inbox = ""
         self._subscription: Subscription | None = None
+        self._closed = False
 
     async def open(self) -> None:
+        self._closed = False
         self._inbox = f"{self.client.new_inbox()}."
         self._subscription = await self.listen(f"{self._inbox}*", self._answered)
 
     async def close(self) -> None:
+        """Wait for the answers to what was asked, and take no more."""
+        self._closed = True
+        if self._waiting:
+            await asyncio.wait([answer for answer, _ in self._waiting.values()])
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
         if self._subscription is not None:
             await self.ignore(self._subscription)
             self._subscription = None
@@ -67,20 +79,42 @@ class Link:
 
     async def ask(self, subject: str, data: bytes, headers: dict[str, str] | None = None) -> Msg:
         """Send, and return the answer."""
+        if self._closed:
+            raise BrokerClosedError(MessagingMessages.MESSAGING_CLOSED)
+        loop = asyncio.get_running_loop()
         inbox = f"{self._inbox}{next(self._numbers)}"
-        answer = self._waiting[inbox] = asyncio.get_running_loop().create_future()
+        answer, due = loop.create_future(), loop.time() + self.timeout
+        self._waiting[inbox] = answer, due
+        if self._timer is None:
+            self._timer = loop.call_at(due, self._give_up)
         try:
-            async with asyncio.timeout(self.timeout):
-                await self.connected()
+            if self.client.is_connected and self.client.pending_data_size + len(data) < _NO_WAIT:
                 await self.send(subject, data, inbox, headers)
-                message = await answer
+            else:
+                async with asyncio.timeout_at(due):
+                    await self.connected()
+                    await self.send(subject, data, inbox, headers)
+            message = await answer
         except TimeoutError:
             raise unavailable(f"no answer within {self.timeout}s") from None
         finally:
             del self._waiting[inbox]
+            answer.cancel()
         if message.headers and message.headers.get("Status") == "503":
             raise unavailable("JetStream is not there")
         return message
+
+    def _give_up(self) -> None:
+        """End the waiting of those whose time is over; they have all the same time, and so the first is the oldest."""
+        loop = asyncio.get_running_loop()
+        self._timer = None
+        for answer, due in self._waiting.values():
+            if due > loop.time():
+                self._timer = loop.call_at(due, self._give_up)
+                return
+            if not answer.done():
+                answer.set_exception(TimeoutError())
+                answer.exception()  # who has not come to wait for it yet is told by its own timeout
 
     async def store(self, subject: str, data: bytes, headers: dict[str, str] | None = None) -> None:
         """Have a stream keep this; it does when this returns."""
@@ -213,9 +247,9 @@ class Link:
             await subscription.unsubscribe()
 
     def _answered(self, message: Msg) -> None:
-        answer = self._waiting.get(message.subject)
-        if answer is not None and not answer.done():
-            answer.set_result(message)
+        found = self._waiting.get(message.subject)
+        if found is not None and not found[0].done():
+            found[0].set_result(message)
 
 
 class _Sink(asyncio.Future[Msg]):

@@ -22,23 +22,41 @@ TARGET: Final = "Infra-Group"
 """In what is replayed: the only group that it is for."""
 _ID: Final = "Infra-Id"
 _KEY: Final = "Infra-Key"
-_PLAIN: Final = re.compile(r"[!#$&-~]*")
+_is_plain: Final = re.compile(r"[!#$&-~]*").fullmatch
 _SAFE: Final = "".join(chr(code) for code in range(0x21, 0x7F) if chr(code) not in '"%')
 _CE_ID: Final = Header.ID.value
 _CORRELATION: Final = Header.CORRELATION_ID.value
 
 
+class _Plain(str):
+    """Printable ASCII without a space: nats-py need not look for ends of lines, which would take longest of all."""
+
+    __slots__ = ()
+
+    @override
+    def strip(self, chars: str | None = None, /) -> str:
+        return self
+
+    @override
+    def translate(self, table: object, /) -> str:
+        return self
+
+
 def written(envelope: Envelope) -> dict[str, str]:
     """Return the headers of `envelope` for NATS."""
-    plain = _PLAIN.fullmatch
-    headers = {name: value if plain(value) else quote(value, safe=_SAFE) for name, value in envelope.headers.items()}
+    carried = envelope.headers
+    headers = {name: _write(value) for name, value in carried.items()}
     if envelope.key is not None:
-        headers[_KEY] = quote(envelope.key, safe=_SAFE)
+        headers[_KEY] = _write(envelope.key)
     if envelope.named:
-        headers[NAMED] = quote(envelope.id, safe=_SAFE)
-    if envelope.headers.get(_CE_ID) != envelope.id:
-        headers[_ID] = quote(envelope.id, safe=_SAFE)
+        headers[NAMED] = _write(envelope.id)
+    if carried.get(_CE_ID) != envelope.id:
+        headers[_ID] = _write(envelope.id)
     return headers
+
+
+def _write(value: str) -> str:
+    return _Plain(value if _is_plain(value) else quote(value, safe=_SAFE))
 
 
 def size(headers: Mapping[str, str]) -> int:

@@ -19,8 +19,9 @@ class NatsBroker[TMessage](Broker[TMessage]):
     """
     A `MessageBroker` whose messages are kept by JetStream, in files of the NATS server.
 
-    A message is kept until the last group has settled it, and not kept at all when no group wants it. Of messages that
-    are published with an `id`, one whose id came within the last two minutes is dropped by the server.
+    Messages are kept at least until the last group has settled them; brokers remove those before the first that some
+    group has not. Of messages that are published with an `id`, one whose id came within the last two minutes is dropped
+    by the server.
 
     Args:
         client: a client that is connected; it is not closed. While it connects again, what is asked for waits for that
@@ -30,8 +31,8 @@ class NatsBroker[TMessage](Broker[TMessage]):
         namespace: a part of the name of all that is made at the server: brokers of one namespace see each other's
             messages.
         timeout: how many seconds the server has for each answer.
-        max_backlog: how many messages may wait or be handled in the namespace, however many groups want each of them.
-            Of what several brokers say the largest counts.
+        max_backlog: how many messages there may be in the namespace, counted from the first that some group has not
+            settled. Of what several brokers say the largest counts.
         close_timeout: how many seconds `close` waits for handlers that run, unless told otherwise.
         source: what its messages have as `ce-source`.
         clock: the time of day.
@@ -43,10 +44,14 @@ class NatsBroker[TMessage](Broker[TMessage]):
         ValidationError: an argument is out of bounds.
 
     >>> async def main(url: str) -> None:
-    ...     client = await nats.connect(url)
-    ...     async with NatsBroker(client, str) as broker:
-    ...         await broker.publish("people.new", "Ada")
-    ...     await client.close()
+    ...     async def greet(name: str) -> str:
+    ...         return f"hello {name}"
+    ...     async with await nats.connect(url) as client, NatsBroker(client, str, namespace="people") as broker:
+    ...         await broker.subscribe("people.*", greet)
+    ...         print(await broker.request("people.new", "Ada", timeout=5))
+    >>> import asyncio, nats
+    >>> asyncio.run(main(url))
+    Ok('hello Ada')
     """
 
     def __init__(
