@@ -368,11 +368,13 @@ class Soak:
     async def _replace(self, old: MessageBroker[int], timeout: float | None) -> None:
         await old.close(timeout)
         while True:
+            broker = await self._engine.broker()
             try:
-                broker = await self._broker()
+                await broker.open()
                 await self._share(broker)
                 await self._order(broker)
             except BrokerUnavailableError:
+                await broker.close(0)
                 await asyncio.sleep(0.1)
             else:
                 self._brokers.append(broker)

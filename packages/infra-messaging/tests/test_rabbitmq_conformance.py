@@ -49,6 +49,10 @@ class RabbitBrokers(Brokers[str]):
         way.cut()
 
     @override
+    async def cut(self, broker: MessageBroker[str]) -> None:
+        self._ways[broker].cut()
+
+    @override
     async def publish_raw(self, topic: str, data: bytes) -> None:
         broker: Any = next(iter(self._ways))
         await broker._engine.publish(Envelope(uuid4().hex, topic, None, {}, data))
@@ -79,6 +83,7 @@ class TestRabbitBroker(BrokerSuite[str]):
     real_time = True
     tick = 0.2
     can_lose_member = True
+    can_cut = True
     can_fill = False
     supports_deduplication = False
     url: ClassVar[str]

@@ -3,6 +3,7 @@
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Any, Final, NamedTuple, cast
 
@@ -15,7 +16,7 @@ from infra_messaging.rabbitmq._line import Line, is_open, marshalled, told
 from infra_messaging.rabbitmq._names import routing_key
 from infra_messaging.rabbitmq._publisher import Publisher
 from infra_messaging.rabbitmq._wire import ATTEMPTS, ROUTING_KEY, Incoming, headers_of
-from infra_protocols import BacklogFullError, DeadLetter
+from infra_protocols import BacklogFullError, BrokerRefusedError, DeadLetter
 
 _WAIT: Final = 1.0
 """How many seconds `receive` waits at most."""
@@ -141,6 +142,8 @@ class RabbitFeed:
     async def close(self) -> None:
         channel = self._channel
         if channel is not None and is_open(channel):
+            with suppress(BrokerRefusedError):  # the queue is gone
+                await self._line.settled(channel, self._queue)
             await self._line.end(channel)
         self._channel = None
         if self._own:
