@@ -3,7 +3,6 @@
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from contextlib import suppress
 from functools import partial
 from typing import Any, Final, NamedTuple, cast
 
@@ -16,7 +15,7 @@ from infra_messaging.rabbitmq._line import Line, is_open, marshalled, told
 from infra_messaging.rabbitmq._names import routing_key
 from infra_messaging.rabbitmq._publisher import Publisher
 from infra_messaging.rabbitmq._wire import ATTEMPTS, ROUTING_KEY, Incoming, headers_of
-from infra_protocols import BacklogFullError, BrokerRefusedError, DeadLetter
+from infra_protocols import BacklogFullError, DeadLetter
 
 _WAIT: Final = 1.0
 """How many seconds `receive` waits at most."""
@@ -63,10 +62,12 @@ class RabbitFeed:
         self._waiting: deque[Received] = deque()
         self._held: dict[str, Received] = {}
         self._forgotten: dict[str, None] = {}
+        self._outstanding: dict[int, None] = {}
         self._arrived = asyncio.Event()
 
     async def open(self) -> None:
         channel = await self._line.channel(self._prefetch)
+        self._outstanding = {}
         try:
             with told():
                 async with asyncio.timeout(self._line.timeout):
@@ -97,9 +98,9 @@ class RabbitFeed:
             self._held.pop(each.id, None)
             if self._is_current(each):
                 tags.append(each.token.tag)
-            elif each.token.channel is not self._channel or not self._is_consuming():
+            else:
                 self._forget(each.id)
-        await self._write([Basic.Ack(delivery_tag=tag) for tag in tags])
+        await self._write(self._acks(tags))
 
     async def give_back(self, received: Sequence[Received]) -> None:
         if self._ordered or self._own:
@@ -110,10 +111,12 @@ class RabbitFeed:
         back = [each for each in (*received, *self._waiting) if self._is_current(each)]
         self._waiting.clear()
         again = await asyncio.gather(*[self._put_back(each) for each in back])
-        await self._write(
-            Basic.Ack(delivery_tag=each.token.tag) if is_back else Basic.Nack(delivery_tag=each.token.tag, requeue=True)
-            for each, is_back in zip(back, again, strict=True)
-        )
+        tags = {
+            is_back: [each.token.tag for each, was in zip(back, again, strict=True) if was is is_back]
+            for is_back in again
+        }
+        await self._write(self._acks(tags.get(True, [])))
+        await self._write([Basic.Nack(delivery_tag=tag, requeue=True) for tag in tags.get(False, [])])
 
     async def _put_back(self, received: Received) -> bool:
         """
@@ -142,8 +145,8 @@ class RabbitFeed:
     async def close(self) -> None:
         channel = self._channel
         if channel is not None and is_open(channel):
-            with suppress(BrokerRefusedError):  # the queue is gone
-                await self._line.settled(channel, self._queue)
+            if not self._ordered:
+                await self._stop()
             await self._line.end(channel)
         self._channel = None
         if self._own:
@@ -155,6 +158,7 @@ class RabbitFeed:
     def _take(self, channel: AbstractChannel, message: DeliveredMessage) -> None:
         delivery = cast("Basic.Deliver", message.delivery)
         token = Token(channel, cast("int", delivery.delivery_tag))
+        self._outstanding[token.tag] = None
         envelope = Incoming(message)
         if delivery.redelivered:
             held = self._held.get(envelope.id)
@@ -163,6 +167,7 @@ class RabbitFeed:
                 return
             if envelope.id in self._forgotten:
                 del self._forgotten[envelope.id]
+                del self._outstanding[token.tag]
                 cast("Any", channel).create_task(channel.basic_ack(token.tag, wait=False))
                 return
         received = Received(envelope, self._attempt(message, delivery), token)
@@ -182,6 +187,23 @@ class RabbitFeed:
     def _is_current(self, received: Received) -> bool:
         return received.token.channel is self._channel and is_open(received.token.channel)
 
+    def _acks(self, tags: Sequence[int]) -> list[Basic.Ack]:
+        """
+        Return what tells that these are settled, in as few words as possible.
+
+        A channel passes on some thirty at once, and the others when it is told that these were written; what it has not
+        passed on is lost when it is closed (3.10.8).
+        """
+        settled, last = set(tags), 0
+        for tag in self._outstanding:
+            if tag not in settled:
+                break
+            last = tag
+        for tag in tags:
+            self._outstanding.pop(tag, None)
+        first = [Basic.Ack(delivery_tag=last, multiple=True)] if last else []
+        return first + [Basic.Ack(delivery_tag=tag) for tag in tags if tag > last]
+
     def _forget(self, id: str) -> None:
         """Remember that it was settled, and that nobody could be told."""
         self._forgotten[id] = None
@@ -198,7 +220,7 @@ class RabbitFeed:
         await self.open()
 
     async def _stop(self) -> None:
-        """Have the server send no more, while what it has sent can still be settled."""
+        """Have the server send no more, while what it has sent can still be settled; it knows then what was before."""
         channel = self._channel
         if channel is not None and self._is_consuming():
             with told():

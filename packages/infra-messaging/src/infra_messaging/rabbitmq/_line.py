@@ -85,16 +85,6 @@ class Line:
             raise
         await self.end(channel)
 
-    async def settled(self, channel: AbstractChannel, queue: str) -> None:
-        """
-        Wait until the queue knows what was settled on the channel.
-
-        A channel passes on only so much at once, and what it has not passed on is lost when it is closed (3.10.8).
-        """
-        with told():
-            async with asyncio.timeout(self.timeout):
-                await channel.queue_declare(queue, passive=True)
-
     async def end(self, channel: AbstractChannel) -> None:
         """Close the channel: the server has done so when this returns, unless it does not answer."""
         if (closing := self.leave(channel)) is not None:

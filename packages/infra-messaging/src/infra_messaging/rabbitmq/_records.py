@@ -80,4 +80,3 @@ class Records:
                 elif is_over or record.headers[_MARKED_AT] < time.time() - _OLD:
                     await record.drop()
             yield found
-            await self._line.settled(channel, self._queue)
