@@ -20,6 +20,7 @@ BENCHES = {
     "compress": "infra-compress",
     "health": "infra-health",
     "events": "infra-messaging, events",
+    "messaging_rabbitmq": "infra-messaging on RabbitMQ",
     "messaging_redis": "infra-messaging on Redis",
     "messaging_nats": "infra-messaging on NATS",
     "messaging": "infra-messaging, in memory",

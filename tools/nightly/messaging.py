@@ -24,9 +24,11 @@ from typing import Any, Final, Protocol, cast
 import nats
 from redis.asyncio import Redis
 
-from infra_conformance.servers import NATS, EngineMissing, RedisServer, Server
+from infra_conformance.proxy import Proxy
+from infra_conformance.servers import NATS, RABBITMQ, EngineMissing, RedisServer, Server
 from infra_messaging import InMemoryBroker
 from infra_messaging.nats import NatsBroker
+from infra_messaging.rabbitmq import RabbitBroker
 from infra_messaging.redis import RedisStreamBroker
 from infra_protocols import BacklogFullError, BrokerUnavailableError, MessageBroker, Subscription
 
@@ -174,6 +176,35 @@ async def _ignored(error: Exception) -> None:
     """The server is away."""
 
 
+class _Rabbit:
+    shared = True
+
+    def __init__(self, server: Server, stack: AsyncExitStack) -> None:
+        self._server = server
+        self._stack = stack
+        self._ways: dict[MessageBroker[int], Proxy] = {}
+
+    async def broker(self) -> MessageBroker[int]:
+        way = await self._stack.enter_async_context(Proxy(self._server.port))
+        broker = RabbitBroker(RABBITMQ.url(way.port), int, namespace="soak", max_backlog=BACKLOG)
+        self._ways[broker] = way
+        return broker
+
+    async def memory(self) -> int:
+        return 0  # it has in memory what is in its log, which it begins anew at 512 MiB
+
+    async def disturb(self) -> bool:
+        await asyncio.to_thread(self._server.kill)
+        await asyncio.to_thread(self._server.start)
+        return True
+
+    async def lose(self, broker: MessageBroker[int]) -> bool:
+        way = self._ways.pop(broker)
+        way.refuse()
+        way.cut()
+        return True
+
+
 @asynccontextmanager
 async def _memory() -> AsyncGenerator[Engine]:
     yield _Memory()
@@ -193,10 +224,18 @@ async def _nats() -> AsyncGenerator[Engine]:
             yield _Nats(server, stack)
 
 
+@asynccontextmanager
+async def _rabbitmq() -> AsyncGenerator[Engine]:
+    with Server(RABBITMQ) as server:
+        async with AsyncExitStack() as stack:
+            yield _Rabbit(server, stack)
+
+
 ENGINES: Final[dict[str, Callable[[], AbstractAsyncContextManager[Engine]]]] = {
     "memory": _memory,
     "redis": _redis,
     "nats": _nats,
+    "rabbitmq": _rabbitmq,
 }
 
 
@@ -329,11 +368,13 @@ class Soak:
     async def _replace(self, old: MessageBroker[int], timeout: float | None) -> None:
         await old.close(timeout)
         while True:
+            broker = await self._engine.broker()
             try:
-                broker = await self._broker()
+                await broker.open()
                 await self._share(broker)
                 await self._order(broker)
             except BrokerUnavailableError:
+                await broker.close(0)
                 await asyncio.sleep(0.1)
             else:
                 self._brokers.append(broker)

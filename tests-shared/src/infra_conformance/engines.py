@@ -14,11 +14,22 @@ from typing import Final
 import pytest
 
 from infra_conformance.messages import ConformanceMessages
-from infra_conformance.servers import NATS, POSTGRES, REDIS, VALKEY, Engine, EngineMissing, EngineSilent, Server
+from infra_conformance.servers import (
+    NATS,
+    POSTGRES,
+    RABBITMQ,
+    REDIS,
+    VALKEY,
+    Engine,
+    EngineMissing,
+    EngineSilent,
+    Server,
+)
 
 __all__ = [
     "NATS",
     "POSTGRES",
+    "RABBITMQ",
     "REDIS",
     "REQUIRE",
     "REQUIRED",
@@ -29,12 +40,12 @@ __all__ = [
     "nats_url",
     "postgres_url",
 ]
-__all__ += ["provided", "redis_url", "standalone_url", "started"]
+__all__ += ["provided", "rabbitmq_url", "redis_url", "standalone_url", "started"]
 
 REQUIRE: Final = "INFRA_REQUIRE_ENGINES"
 """The environment variable that makes it a failure when one of those that are `REQUIRED` is missing."""
 
-REQUIRED: Final = frozenset({"NATS", "PostgreSQL", "Redis", "OpenSSL"})
+REQUIRED: Final = frozenset({"NATS", "PostgreSQL", "RabbitMQ", "Redis", "OpenSSL"})
 """What must be there where engines are required. Anything else, such as Valkey, is used where it is, else skipped."""
 
 
@@ -135,6 +146,17 @@ def nats_url() -> Generator[str]:
     Others use it at the same time: what a test makes there has a name of its own, and is deleted at the end.
     """
     with provided(found(NATS)) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def rabbitmq_url() -> Generator[str]:
+    """
+    Return the URL of a RabbitMQ to test with, as `redis_url` does.
+
+    Others use it at the same time: what a test makes there has a name of its own, and is deleted at the end.
+    """
+    with provided(found(RABBITMQ)) as url:
         yield url
 
 

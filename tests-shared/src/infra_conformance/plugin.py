@@ -11,13 +11,19 @@ from typing import Any, Final
 
 import pytest
 
-from infra_conformance.engines import nats_url, postgres_url, redis_url, standalone_url
+from infra_conformance.engines import nats_url, postgres_url, rabbitmq_url, redis_url, standalone_url
 from infra_conformance.messages import ConformanceMessages
 from infra_conformance.proof import ConformanceFailure
 from infra_conformance.report import Entry, Report, Verdict
 from infra_conformance.suite import Check, Suite
 
-__all__ = ["nats_url", "postgres_url", "redis_url", "standalone_url"]  # pytest takes fixtures from its plugins by name
+__all__ = [
+    "nats_url",
+    "postgres_url",
+    "rabbitmq_url",
+    "redis_url",
+    "standalone_url",
+]  # pytest takes fixtures from its plugins by name
 
 _PROPERTY: Final = "conformance"
 

@@ -9,6 +9,7 @@ from infra_conformance.servers.engine import Engine, EngineMissing, EngineSilent
 from infra_conformance.servers.nats import NATS
 from infra_conformance.servers.pgwire import PgConnection, PgError, Row
 from infra_conformance.servers.postgres import POSTGRES, PostgresServer
+from infra_conformance.servers.rabbitmq import RABBITMQ
 from infra_conformance.servers.redis import REDIS, VALKEY, RedisServer
 from infra_conformance.servers.resp import Reply, RespError
 from infra_conformance.servers.sentinel import SERVICE, RedisSentinel
@@ -18,6 +19,7 @@ from infra_conformance.servers.waiting import wait_until
 __all__ = [
     "NATS",
     "POSTGRES",
+    "RABBITMQ",
     "REDIS",
     "SERVICE",
     "VALKEY",

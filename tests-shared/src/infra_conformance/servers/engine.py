@@ -27,6 +27,10 @@ class EngineSilent(EngineMissing):
     """One was started, and ended or did not answer: the message shows the last of its output."""
 
 
+def _nothing(port: int, folder: Path) -> dict[str, str]:
+    return {}
+
+
 @dataclass(frozen=True, slots=True)
 class Engine:
     """
@@ -58,6 +62,10 @@ class Engine:
     """The user to be, where the tests are root's and the engine refuses to be."""
     ends_at: signal.Signals = signal.SIGTERM
     """The signal at which it ends at once, whoever is connected."""
+    environment: Callable[[int, Path], dict[str, str]] = _nothing
+    """What the binary is told by variables, for a port and a folder of its own."""
+    starts_within: float = 20.0
+    """How many seconds it may take until it answers."""
 
     def url(self, port: int) -> str:
         """Return the URL of the one at `port` of this machine."""

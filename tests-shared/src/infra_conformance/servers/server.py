@@ -19,7 +19,6 @@ from infra_conformance.messages import ConformanceMessages
 from infra_conformance.servers.engine import Engine, EngineMissing, EngineSilent
 from infra_conformance.servers.ports import is_free, reserved
 
-_STARTING: Final = 20.0
 _STOPPING: Final = 10.0
 _TRIES: Final = 3
 
@@ -138,11 +137,13 @@ class Server:
         if not self.running:
             _pipe(self._guard.stdin).write(self._command)
             self._pid = int(_pipe(self._guard.stdout).readline())
-        end = time.monotonic() + _STARTING
+        end = time.monotonic() + self.engine.starts_within
         while not self._ended_within(0.01) and time.monotonic() < end:
             if self.engine.answers(self.port):
                 return
-        reason = ConformanceMessages.ENGINE_SILENT.format(engine=self.engine.name, port=self.port, seconds=_STARTING)
+        reason = ConformanceMessages.ENGINE_SILENT.format(
+            engine=self.engine.name, port=self.port, seconds=self.engine.starts_within
+        )
         raise EngineSilent(f"{reason}\n{self.output[-2000:]}".rstrip(), self.engine.name)
 
     def stop(self) -> None:
@@ -183,7 +184,8 @@ class Server:
     def _settle(self, start: list[str], stack: ExitStack) -> None:
         for tries_left in reversed(range(_TRIES)):
             self.port = stack.enter_context(reserved())
-            command = [*start, *self.engine.arguments(self.port, self.folder)]
+            variables = [f"{name}={value}" for name, value in self.engine.environment(self.port, self.folder).items()]
+            command = ["env", *variables, *start, *self.engine.arguments(self.port, self.folder)]
             self._command = os.fsencode(shlex.join(command) + "\n")
             try:
                 self.start()

@@ -1,0 +1,115 @@
+"""An engine of brokers on RabbitMQ."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from typing import Any, Final
+from uuid import uuid4
+
+from aiormq.abc import AbstractChannel
+
+from infra_messaging._engine import Envelope
+from infra_messaging.rabbitmq._feed import RabbitFeed
+from infra_messaging.rabbitmq._groups import Group, Groups
+from infra_messaging.rabbitmq._letters import RabbitLetters
+from infra_messaging.rabbitmq._line import Line
+from infra_messaging.rabbitmq._names import Names, binding_keys, routing_key
+from infra_messaging.rabbitmq._publisher import Publisher
+from infra_messaging.rabbitmq._records import NO_LIMIT, Records
+from infra_messaging.rabbitmq._wire import headers_of
+from infra_protocols import MessagingError, SubscriptionConfig
+
+_AWAY: Final = 30.0
+"""For how many seconds at least a member that is a group of its own may have no connection."""
+_PARTITION: Final = 32
+"""How many messages of a partition are held at most: so many the server puts back in order, whatever happens."""
+
+type Make = Callable[[AbstractChannel], Awaitable[None]]
+
+
+class RabbitEngine:
+    """A topic exchange, a queue for each group or partition, and two queues of records."""
+
+    def __init__(self, url: str, names: Names, timeout: float, max_backlog: int) -> None:
+        self._names = names
+        self._max_backlog = max_backlog
+        self._line = Line(url, timeout)
+        self._publisher = Publisher(Line(url, timeout))
+        self._letters = Records(self._line, self._publisher, names.letters)
+        self._records = Records(self._line, self._publisher, names.groups)
+        self._groups = Groups(self._records)
+        self.letters = RabbitLetters(self._line, names, self._letters, self._groups)
+
+    async def open(self) -> None:
+        try:
+            await self._publisher.open()
+            async with self._line.lent() as channel:
+                await channel.exchange_declare(self._names.exchange, exchange_type="topic", durable=True)
+                await self._letters.make(channel)
+                await self._records.make(channel)
+        except BaseException:
+            await self.close()
+            raise
+
+    async def close(self) -> None:
+        await self._publisher.close()
+        await self._line.close()
+
+    async def publish(self, envelope: Envelope) -> None:
+        key = routing_key(envelope.key, envelope.id, envelope.topic)
+        await self._publisher.publish(self._names.exchange, key, headers_of(envelope), envelope.data)
+
+    async def subscribe(self, pattern: str, group: str | None, config: SubscriptionConfig) -> Sequence[RabbitFeed]:
+        partitions = config.partitions
+        if group is None:
+            id = uuid4().hex
+            names = [self._names.own_queue(f"{id}.{number}") for number in range(partitions or 1)]
+            most = self._max_backlog
+        else:
+            joined = await self._groups.join(Group(pattern, group, partitions, self._max_backlog))
+            names, most = joined.queues(self._names), joined.max_backlog
+        feeds: list[RabbitFeed] = []
+        try:
+            for number, queue in enumerate(names):
+                about: dict[str, Any] = {"x-max-length": most, "x-overflow": "reject-publish"}
+                if group is None:
+                    about["x-expires"] = int(max(config.lease, _AWAY) * 1000)
+                else:
+                    about |= {"x-queue-type": "quorum", "x-delivery-limit": NO_LIMIT}
+                    if partitions is not None:
+                        about["x-single-active-consumer"] = True
+                make = self._maker(queue, about, binding_keys(pattern, partitions, number))
+                prefetch = max(1, config.prefetch // (partitions or 1))
+                prefetch = min(prefetch, 65_535) if partitions is None else min(prefetch, _PARTITION)
+                feed = RabbitFeed(
+                    self._line,
+                    self._publisher,
+                    self.letters,
+                    queue,
+                    prefetch,
+                    make,
+                    ordered=partitions is not None,
+                    own=group is None,
+                )
+                feeds.append(feed)
+                await feed.open()
+        except BaseException:
+            for feed in feeds:
+                with suppress(MessagingError):
+                    await feed.close()
+            raise
+        return feeds
+
+    async def forget(self, pattern: str, group: str) -> None:
+        known = await self._groups.drop(pattern, group)
+        if known is not None:
+            async with self._line.lent() as channel:
+                for queue in known.queues(self._names):
+                    await channel.queue_delete(queue)
+
+    def _maker(self, queue: str, about: dict[str, Any], keys: list[str]) -> Make:
+        async def make(channel: AbstractChannel) -> None:
+            await channel.queue_declare(queue, durable=True, arguments=about)
+            for key in keys:
+                await channel.queue_bind(queue, self._names.exchange, key)
+
+        return make

@@ -1,0 +1,235 @@
+"""Where a subscription, or one of its partitions, gets its messages from."""
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from functools import partial
+from typing import Any, Final, NamedTuple, cast
+
+from aiormq.abc import AbstractChannel, DeliveredMessage
+from pamqp.commands import Basic
+
+from infra_messaging._engine import Received
+from infra_messaging.rabbitmq._letters import RabbitLetters
+from infra_messaging.rabbitmq._line import Line, is_open, marshalled, told
+from infra_messaging.rabbitmq._names import routing_key
+from infra_messaging.rabbitmq._publisher import Publisher
+from infra_messaging.rabbitmq._wire import ATTEMPTS, ROUTING_KEY, Incoming, headers_of
+from infra_protocols import BacklogFullError, DeadLetter
+
+_WAIT: Final = 1.0
+"""How many seconds `receive` waits at most."""
+_COUNT: Final = "x-delivery-count"
+
+
+class Token(NamedTuple):
+    """What a message is known by: a number that counts for one channel."""
+
+    channel: AbstractChannel
+    tag: int
+
+
+class RabbitFeed:
+    """
+    A consumer of a queue, with a channel of its own.
+
+    When the channel is lost, so are the numbers of what is held, and the server hands that out again. What comes back
+    here while it is still held is not handed to the broker once more, but known by its new number from then on.
+    """
+
+    def __init__(
+        self,
+        line: Line,
+        publisher: Publisher,
+        letters: RabbitLetters,
+        queue: str,
+        prefetch: int,
+        make: Callable[[AbstractChannel], Awaitable[None]],
+        *,
+        ordered: bool,
+        own: bool,
+    ) -> None:
+        self._line = line
+        self._publisher = publisher
+        self._letters = letters
+        self._queue = queue
+        self._prefetch = prefetch
+        self._make = make
+        self._ordered = ordered
+        self._own = own
+        self._channel: AbstractChannel | None = None
+        self._tag = ""
+        self._waiting: deque[Received] = deque()
+        self._held: dict[str, Received] = {}
+        self._forgotten: dict[str, None] = {}
+        self._outstanding: dict[int, None] = {}
+        self._arrived = asyncio.Event()
+
+    async def open(self) -> None:
+        channel = await self._line.channel(self._prefetch)
+        self._outstanding = {}
+        try:
+            with told():
+                async with asyncio.timeout(self._line.timeout):
+                    await self._make(channel)
+                    tag = f"{self._queue[:200]}.{cast('Any', channel).number}"
+                    take = partial(self._take, channel)
+                    await channel.basic_consume(self._queue, cast("Any", take), consumer_tag=tag)
+        except BaseException:
+            self._line.leave(channel)
+            raise
+        self._channel, self._tag = channel, tag
+
+    async def receive(self, most: int) -> Sequence[Received]:
+        if not self._waiting:
+            if not self._is_consuming():
+                await self._open_again()
+            self._arrived.clear()
+            try:
+                async with asyncio.timeout(_WAIT):
+                    await self._arrived.wait()
+            except TimeoutError:
+                pass
+        return [self._waiting.popleft() for _ in range(min(most, len(self._waiting)))]
+
+    async def settle(self, received: Sequence[Received]) -> None:
+        tags: list[int] = []
+        for each in received:
+            self._held.pop(each.id, None)
+            if self._is_current(each):
+                tags.append(each.token.tag)
+            else:
+                self._forget(each.id)
+        await self._write(self._acks(tags))
+
+    async def give_back(self, received: Sequence[Received]) -> None:
+        if self._ordered or self._own:
+            return  # the end of the channel, which comes now, has the server put back all of them in their order
+        await self._stop()
+        for each in self._waiting:
+            each.attempt -= 1  # it was not handled
+        back = [each for each in (*received, *self._waiting) if self._is_current(each)]
+        self._waiting.clear()
+        again = await asyncio.gather(*[self._put_back(each) for each in back])
+        tags = {
+            is_back: [each.token.tag for each, was in zip(back, again, strict=True) if was is is_back]
+            for is_back in again
+        }
+        await self._write(self._acks(tags.get(True, [])))
+        await self._write([Basic.Nack(delivery_tag=tag, requeue=True) for tag in tags.get(False, [])])
+
+    async def _put_back(self, received: Received) -> bool:
+        """
+        Put the message into the queue once more, with the count of how often it was handled; say whether that was done.
+
+        The server counts how often it has handed out a message, not how often that was handled.
+        """
+        envelope = received.envelope
+        headers = headers_of(envelope) | {
+            ROUTING_KEY: routing_key(envelope.key, envelope.id, envelope.topic),
+            ATTEMPTS: received.attempt,
+        }
+        try:
+            await self._publisher.publish("", self._queue, headers, envelope.data)
+        except BacklogFullError:
+            return False
+        return True
+
+    async def renew(self, received: Sequence[Received]) -> None:
+        """Nothing is to be done: the lease is that of the connection, which both ends look after."""
+
+    async def bury(self, received: Received, letter: DeadLetter[bytes]) -> None:
+        await self._letters.bury(letter, self._queue)
+        await self.settle([received])
+
+    async def close(self) -> None:
+        channel = self._channel
+        if channel is not None and is_open(channel):
+            if not self._ordered:
+                await self._stop()
+            await self._line.end(channel)
+        self._channel = None
+        if self._own:
+            async with self._line.lent() as other:
+                await other.queue_delete(self._queue)
+
+    # -- What comes.
+
+    def _take(self, channel: AbstractChannel, message: DeliveredMessage) -> None:
+        delivery = cast("Basic.Deliver", message.delivery)
+        token = Token(channel, cast("int", delivery.delivery_tag))
+        self._outstanding[token.tag] = None
+        envelope = Incoming(message)
+        if delivery.redelivered:
+            held = self._held.get(envelope.id)
+            if held is not None and held.token.channel is not channel:
+                held.token = token
+                return
+            if envelope.id in self._forgotten:
+                del self._forgotten[envelope.id]
+                del self._outstanding[token.tag]
+                cast("Any", channel).create_task(channel.basic_ack(token.tag, wait=False))
+                return
+        received = Received(envelope, self._attempt(message, delivery), token)
+        self._held[envelope.id] = received
+        self._waiting.append(received)
+        self._arrived.set()
+
+    def _attempt(self, message: DeliveredMessage, delivery: Basic.Deliver) -> int:
+        count: Any = (message.header.properties.headers or {}).get(_COUNT)
+        before: Any = (message.header.properties.headers or {}).get(ATTEMPTS, 0)
+        return 1 + before + (count if isinstance(count, int) else int(bool(delivery.redelivered)))
+
+    def _is_consuming(self) -> bool:
+        channel = self._channel
+        return channel is not None and is_open(channel) and self._tag in cast("Any", channel).consumers
+
+    def _is_current(self, received: Received) -> bool:
+        return received.token.channel is self._channel and is_open(received.token.channel)
+
+    def _acks(self, tags: Sequence[int]) -> list[Basic.Ack]:
+        """
+        Return what tells that these are settled, in as few words as possible.
+
+        A channel passes on some thirty at once, and the others when it is told that these were written; what it has not
+        passed on is lost when it is closed (3.10.8).
+        """
+        settled, last = set(tags), 0
+        for tag in self._outstanding:
+            if tag not in settled:
+                break
+            last = tag
+        for tag in tags:
+            self._outstanding.pop(tag, None)
+        first = [Basic.Ack(delivery_tag=last, multiple=True)] if last else []
+        return first + [Basic.Ack(delivery_tag=tag) for tag in tags if tag > last]
+
+    def _forget(self, id: str) -> None:
+        """Remember that it was settled, and that nobody could be told."""
+        self._forgotten[id] = None
+        if len(self._forgotten) > 2 * self._prefetch:
+            del self._forgotten[next(iter(self._forgotten))]
+
+    async def _open_again(self) -> None:
+        channel, self._channel = self._channel, None
+        if channel is not None:
+            self._line.leave(channel)
+        for each in self._waiting:
+            self._held.pop(each.id, None)
+        self._waiting.clear()
+        await self.open()
+
+    async def _stop(self) -> None:
+        """Have the server send no more, while what it has sent can still be settled; it knows then what was before."""
+        channel = self._channel
+        if channel is not None and self._is_consuming():
+            with told():
+                async with asyncio.timeout(self._line.timeout):
+                    await channel.basic_cancel(self._tag)
+
+    async def _write(self, frames: Iterable[Basic.Ack | Basic.Nack]) -> None:
+        channel = self._channel
+        if channel is not None and (written := list(frames)):
+            with told():
+                async with asyncio.timeout(self._line.timeout):
+                    await cast("Any", channel).write_queue.put(marshalled(channel, written))
