@@ -49,7 +49,7 @@ async def open_broker(options: argparse.Namespace, namespace: str) -> AsyncGener
 
 async def _connected(url: str) -> Any:
     try:
-        return await nats.connect(url, allow_reconnect=True, max_reconnect_attempts=-1)
+        return await nats.connect(url, max_reconnect_attempts=-1)  # pyright: ignore[reportUnknownMemberType]
     except (NatsError, OSError, TimeoutError) as error:
         raise BrokerUnavailableError(
             PastebinMessages.MESSAGING_UNAVAILABLE.format(reason=type(error).__name__)

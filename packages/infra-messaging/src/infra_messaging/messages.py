@@ -30,8 +30,6 @@ class MessagingMessages(ErrorMessages):
     TRANSACTION_ENDED: Final[str] = "The transaction cannot be committed: it failed, or was ended, inside of the block"
     RELAY_FAILED: Final[str] = "The relay of the outbox failed (%s); it is tried again"
     RELAY_HOOK_FAILED: Final[str] = "What the relay of the outbox was to call when it fails has failed itself"
-    # Redis
-    CLIENT_DECODES: Final[str] = "{field} must not decode responses: messages are bytes"
 
     # NATS
     NATS_BACKLOG_FULL: Final[str] = "{max} messages wait in the namespace {namespace} already"
@@ -41,5 +39,6 @@ class MessagingMessages(ErrorMessages):
 
     # Redis
     CLIENT_DECODES: Final[str] = "{field} must not decode responses: messages are bytes"
+
     # RabbitMQ
     RABBITMQ_BACKLOG_FULL: Final[str] = "Too much waits for a group that wants {key}"
