@@ -219,3 +219,34 @@ async def test_no_delivery_is_around_outside_of_handlers(clock: LoopClock) -> No
         await asyncio.sleep(1)
         assert seen == [(id, "t.x", "k", "g", 1, "b")]
         assert delivery.get() is None
+
+
+async def test_a_part_goes_to_the_next_member_with_all_that_waits(clock: LoopClock) -> None:
+    queue: asyncio.Queue[int] = asyncio.Queue()
+
+    async def hang(message: int) -> None:
+        await asyncio.Event().wait()
+
+    async with InMemoryBroker[int](clock=clock, close_timeout=1) as broker:
+        first = await broker.subscribe("t", hang, group="g", partitions=1, prefetch=1)
+        await broker.publish("t", 0)
+        await asyncio.sleep(1)
+        await broker.subscribe("t", queue.put, group="g", partitions=1)
+        for message in (1, 2):
+            await broker.publish("t", message)
+        await asyncio.sleep(1)
+        assert queue.empty()
+        await first.unsubscribe()
+        assert await done(queue, 3) == [0, 1, 2]
+
+
+async def test_a_member_that_leaves_when_its_turn_has_come_leaves_it_to_another(clock: LoopClock) -> None:
+    queue: asyncio.Queue[int] = asyncio.Queue()
+    async with InMemoryBroker[int](clock=clock) as broker:
+        first = await broker.subscribe("t", queue.put, group="g")
+        await asyncio.sleep(1)
+        await broker.subscribe("t", queue.put, group="g")
+        await asyncio.sleep(1)
+        await broker.publish("t", 1)
+        await first.unsubscribe()
+        assert await done(queue, 1) == [1]
