@@ -18,6 +18,7 @@ FEW = hypothesis.settings(max_examples=25)
 
 class TestMemoryBroker(BrokerSuite[str]):
     can_lose_member = True
+    can_cut = True
     engine_error = ConnectionResetError
 
     @asynccontextmanager

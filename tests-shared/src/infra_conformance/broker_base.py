@@ -36,6 +36,8 @@ class BrokerChecks[TMessage](Suite[Brokers[TMessage]]):
     """Whether messages become bytes; then the subject has `publish_raw`."""
     can_lose_member: ClassVar[bool] = False
     """Whether the subject has `lose`."""
+    can_cut: ClassVar[bool] = False
+    """Whether the subject has `cut`."""
     can_fill: ClassVar[bool] = True
     """Whether `max_backlog` is kept to the message."""
 

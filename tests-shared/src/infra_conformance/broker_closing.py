@@ -86,7 +86,7 @@ class ClosingChecks[TMessage](BrokerChecks[TMessage]):
         began = loop.time()
         await broker.subscribe(TOPIC, heir, group=GROUP)
         await self.until_handled(messages, heir)
-        expect("whether the next has what was given back long before a lease ends", loop.time() < began + 15, True)
+        expect("whether the next has what was given back long before a lease ends", loop.time() < began + 30, True)
         self.once_each("what was left", messages, heir)
         await self.only_the_newest(broker, TOPIC, heir)
 

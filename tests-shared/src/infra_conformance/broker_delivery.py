@@ -10,6 +10,7 @@ from infra_conformance.broker_desk import Brokers, Seen, Sorry, failing
 from infra_conformance.messages import ConformanceMessages
 from infra_conformance.proof import check
 from infra_conformance.trial import Broken, Trial, expect
+from infra_protocols.errors import BrokerUnavailableError
 from infra_protocols.messaging import MessageBroker
 
 TOPIC: Final = "orders.new"
@@ -254,6 +255,32 @@ class DeliveryChecks[TMessage](BrokerChecks[TMessage]):
         handled = [message for each in consumers for message in each.handled]
         expect("how many were handled", len(handled), len(messages))
         expect("dead letters", await self.letters(trial, broker).peek(), [])
+
+    @check("broker-14", requires="can_cut")
+    async def test_connects_again(self, trial: Trial[Brokers[TMessage]]) -> None:
+        """After its connection broke, a broker connects again: its subscriptions go on, and nothing is lost."""
+        broker, messages = await self.broker(trial), self.some(30)
+        grouped, alone = self.consumer(trial, "grouped"), self.consumer(trial, "alone")
+        options = self.prompt(lease=max(3 * self.tick, 2.0) if self.real_time else 3 * self.tick)
+        await broker.subscribe(TOPIC, grouped, group=GROUP, **options)
+        await broker.subscribe(TOPIC, alone, **options)
+        await self.publish_all(broker, TOPIC, messages[:5])
+        trial.history.note("the connection breaks")
+        await trial.raw.cut(self.unwrapped(broker))
+        for number, message in enumerate(messages[5:]):
+            # It may take its time to find out; then it has to say so, and may be asked again.
+            while not await self.accepts(broker, message, f"id-{number}"):  # noqa: ASYNC110 # nobody tells when
+                await asyncio.sleep(0.1 * self.tick)
+        for consumer in (grouped, alone):
+            await self.until_handled(messages, consumer)
+
+    async def accepts(self, broker: MessageBroker[TMessage], message: TMessage, id: str) -> bool:
+        """Publish, and say whether the engine has answered."""
+        try:
+            await broker.publish(TOPIC, message, id=id)
+        except BrokerUnavailableError:
+            return False
+        return True
 
 
 async def _fail_at_times(seen: Seen[Any]) -> None:

@@ -49,6 +49,10 @@ class Brokers[TMessage](ABC):
         """Have `broker` reach the engine no more, as if its process had been killed; needs `can_lose_member`."""
         raise NotImplementedError
 
+    async def cut(self, broker: MessageBroker[TMessage]) -> None:
+        """Break the connections of `broker` to its engine, which takes new ones at once; needs `can_cut`."""
+        raise NotImplementedError
+
     async def publish_raw(self, topic: str, data: bytes) -> None:
         """Publish what is no message of the brokers, as somebody else might; needs `encodes`."""
         raise NotImplementedError

@@ -191,6 +191,14 @@ class LosesWhatFailed(MemorySubscription):
         super().give_back(item)
 
 
+class StopsWhenCut(MemoryBroker):
+    """When its connection breaks, its subscriptions end."""
+
+    def cut(self) -> None:
+        for each in self.subscriptions:
+            each.runner.cancel()
+
+
 class LeavesATask(MemorySubscription):
     """It leaves a task behind."""
 
@@ -221,5 +229,6 @@ FAULTS: Final[list[Fault]] = [
     fault(HoldsUpOthers, "11"),
     fault(DiesOfCancel, "12"),
     fault(LosesWhatFailed, "10", "13", "55", "97"),
+    fault(StopsWhenCut, "14"),
     fault(LeavesATask, "02", "22"),
 ]

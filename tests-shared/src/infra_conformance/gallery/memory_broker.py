@@ -77,9 +77,7 @@ class MemoryBroker:
     async def leave_all(self, timeout: float) -> None:
         # All have begun to leave, before there is anything to cancel.
         loop = asyncio.get_running_loop()
-        leaving = [
-            asyncio.Task(self.leave(each, timeout), loop=loop, eager_start=True) for each in self.subscriptions
-        ]
+        leaving = [asyncio.Task(self.leave(each, timeout), loop=loop, eager_start=True) for each in self.subscriptions]
         if leaving:
             try:
                 await asyncio.wait(leaving)
@@ -232,6 +230,9 @@ class MemoryBroker:
             waiting.set_result(Err(RequestFailedError(text, operation="request")))
 
     # -- What happens to it.
+
+    def cut(self) -> None:
+        """Lose the connection for a moment; there is none, and so nothing happens."""
 
     def die(self) -> None:
         """Vanish, as a process that is killed."""

@@ -33,6 +33,11 @@ class MemoryBrokers(Brokers[str]):
         lost.die()
 
     @override
+    async def cut(self, broker: MessageBroker[str]) -> None:
+        cut: Any = broker
+        cut.cut()
+
+    @override
     async def publish_raw(self, topic: str, data: bytes) -> None:
         self.hub.accept(Envelope(uuid4().hex, topic, None, {}, data), 1_000_000)
 
