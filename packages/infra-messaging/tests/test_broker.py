@@ -5,6 +5,7 @@ import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -431,6 +432,26 @@ async def test_the_shorter_of_two_closes_counts(clock: LoopClock) -> None:
         assert clock.monotonic() - start == 3
 
 
+async def test_a_close_that_is_cancelled_waits_no_longer(clock: LoopClock) -> None:
+    async def hang(message: str) -> None:
+        await asyncio.Event().wait()
+
+    async with opened(clock) as broker:
+        subscription = await broker.subscribe(TOPIC, hang, group="g")
+        other = await broker.subscribe(TOPIC, hang, group="other")
+        await broker.publish(TOPIC, "one")
+        await asyncio.sleep(1)
+        start = clock.monotonic()
+        for ending in (subscription.unsubscribe(), broker.close(1000)):
+            task = asyncio.create_task(ending)
+            await asyncio.sleep(1)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+        assert clock.monotonic() - start == 2
+        assert not other.active
+
+
 async def test_what_a_handler_finishes_though_it_was_cancelled_is_settled(clock: LoopClock) -> None:
     handled: list[str] = []
     engine = MemoryEngine(100)
@@ -487,6 +508,8 @@ async def test_an_undecodable_letter_can_be_kept_again(clock: LoopClock) -> None
         assert (letter.message, letter.data, letter.error, letter.attempts) == (None, b"{", "DecodeError", 1)
         assert await broker.dead_letters.update(letter) == letter
         assert await broker.dead_letters.get_all() == [letter]
+        mended = replace(letter, message="one")
+        assert (await broker.dead_letters.update(mended)).data == b'"one"'
 
 
 async def test_failures_are_told_in_the_log(clock: LoopClock, caplog: pytest.LogCaptureFixture) -> None:

@@ -1,7 +1,6 @@
 """What the broker keeps of its promises when its engine does not keep its own."""
 
 import asyncio
-import gc
 import logging
 from collections import Counter
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
@@ -356,22 +355,6 @@ async def test_who_asks_for_a_reply_to_what_is_no_topic_gets_none(engine: Script
         await until(lambda: engine.counts["settle"])
         assert [about.topic for _, _, about in engine.of("publish")] == [TOPIC]
         assert await broker.dead_letters.peek() == []
-
-
-async def test_who_leaves_before_the_request_is_sent_is_not_missed_when_the_broker_is_closed(
-    engine: Scripted, caplog: pytest.LogCaptureFixture
-) -> None:
-    caplog.set_level(logging.ERROR, "asyncio")
-    engine.delay["publish"] = 10
-    async with opened(engine) as broker:
-        asking = asyncio.create_task(broker.request(TOPIC, "one", timeout=100))
-        await asyncio.sleep(1)
-        await broker.close()
-        asking.cancel()
-        await asyncio.gather(asking, return_exceptions=True)
-        del asking
-        gc.collect()
-    assert caplog.records == []
 
 
 async def test_what_was_delivered_too_often_already_is_a_dead_letter_without_another_delivery(engine: Scripted) -> None:

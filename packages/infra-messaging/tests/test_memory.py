@@ -10,7 +10,9 @@ import pytest
 
 from infra_conformance.loop import LoopClock
 from infra_messaging import InMemoryBroker
-from infra_protocols import BacklogFullError, ValidationError, delivery
+from infra_messaging._engine import Envelope
+from infra_messaging._memory import MemoryEngine
+from infra_protocols import BacklogFullError, SubscriptionConfig, ValidationError, delivery
 
 
 class Thing:
@@ -219,3 +221,42 @@ async def test_no_delivery_is_around_outside_of_handlers(clock: LoopClock) -> No
         await asyncio.sleep(1)
         assert seen == [(id, "t.x", "k", "g", 1, "b")]
         assert delivery.get() is None
+
+
+async def test_a_part_goes_to_the_next_member_with_all_that_waits(clock: LoopClock) -> None:
+    queue: asyncio.Queue[int] = asyncio.Queue()
+
+    async def take_long(message: int) -> None:
+        await asyncio.sleep(5)
+
+    async with InMemoryBroker[int](clock=clock) as broker:
+        first = await broker.subscribe("t", take_long, group="g", partitions=1, prefetch=1)
+        await broker.publish("t", 0)
+        await asyncio.sleep(1)
+        await broker.subscribe("t", queue.put, group="g", partitions=1)
+        for message in (1, 2):
+            await broker.publish("t", message)
+        await asyncio.sleep(1)
+        assert queue.empty()
+        await first.unsubscribe()
+        assert await done(queue, 2) == [1, 2]
+
+
+@pytest.mark.parametrize("cancelled_first", [False, True])
+async def test_a_member_that_leaves_when_its_turn_has_come_leaves_it_to_another(
+    clock: LoopClock, cancelled_first: bool
+) -> None:
+    engine = MemoryEngine(10)
+    feeds = [
+        *await engine.subscribe("t", "g", SubscriptionConfig()),
+        *await engine.subscribe("t", "g", SubscriptionConfig()),
+    ]
+    leaves, stays = [asyncio.create_task(feed.receive(10)) for feed in feeds]
+    await asyncio.sleep(1)
+    if cancelled_first:
+        leaves.cancel()
+    engine.publish(Envelope("m", "t", None, {}, b""))
+    leaves.cancel()
+    async with asyncio.timeout(10):
+        assert [each.id for each in await stays] == ["m"]
+    assert leaves.cancelled()

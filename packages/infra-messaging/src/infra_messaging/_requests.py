@@ -49,7 +49,6 @@ class Requests:
         for _, waiter in list(self._waiting.values()):
             if not waiter.done():
                 waiter.set_exception(BrokerClosedError(MessagingMessages.MESSAGING_CLOSED, operation="broker.request"))
-                waiter.exception()  # one who has just left is not told, and nor is asyncio's log
 
     def read(self, received: Received) -> Received:
         return received
