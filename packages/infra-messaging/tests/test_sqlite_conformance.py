@@ -18,7 +18,7 @@ from infra_protocols import Clock, OutboxMessage
 
 PATIENCE = 30.0
 """More seconds than a busy machine may keep a transaction from ending."""
-FEW = hypothesis.settings(max_examples=10)
+FEW = hypothesis.settings(max_examples=25)
 
 
 @asynccontextmanager

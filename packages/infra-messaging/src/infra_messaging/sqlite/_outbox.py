@@ -53,7 +53,9 @@ class SqliteOutbox[TMessage]:
 
     One relay works at a time: it holds a lock on a file of its own, named as the database with `-TABLE-relay` behind,
     and others find nothing to do. The database is not locked while it publishes, and its lock ends with its process.
-    A message that is updated while it is being published is published again, as it is then.
+    To delete what was published it writes, and waits for who does at the moment: where that takes longer than
+    `timeout`, what was published is published again. So is a message that is updated while it is being published, as it
+    is then.
 
     Args:
         database: the path of the file; the tables in it are made by `create_schema`.
