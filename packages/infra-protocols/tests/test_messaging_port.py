@@ -13,7 +13,10 @@ from infra_protocols import (
     OutboxMessage,
     SubscriptionConfig,
     ValidationError,
+    require_group,
     require_headers,
+    require_key,
+    require_message_id,
     require_pattern,
     require_topic,
     topic_matches,
@@ -80,6 +83,21 @@ class TestTopics:
         assert topic_matches(pattern, ".".join(topic + more))
         assert not topic_matches(pattern, ".".join(topic))
         assert not topic_matches(pattern, ".".join(["other", *topic[1:], *more]))
+
+
+class TestNames:
+    @pytest.mark.parametrize(("check", "most"), [(require_key, 1000), (require_message_id, 200)])
+    def test_a_key_and_an_id_are_what_a_header_can_carry(self, check: Any, most: int) -> None:
+        for text in ("7", "customer 7", "\u00e9 \u4e2d", "a" * most):
+            assert check(text).unwrap() == text
+        for wrong in ("", " ", " 7", "7 ", "7\n", "a\0b", "\ud800", "a" * (most + 1), 7, None):
+            assert check(wrong).unwrap_err().kind == type(wrong).__name__
+
+    def test_a_group_is_a_word(self) -> None:
+        for text in ("a", "A-b_9", "a" * 64):
+            assert require_group(text).unwrap() == text
+        for wrong in ("", "a.b", "a b", "\u00e9", "a" * 65, "*", None):
+            assert require_group(wrong).unwrap_err().field == "group"
 
 
 class TestHeaders:

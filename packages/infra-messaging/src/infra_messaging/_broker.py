@@ -13,7 +13,7 @@ from infra_messaging._consumer import Consumer
 from infra_messaging._engine import Engine, Envelope
 from infra_messaging._handling import Handler, Member
 from infra_messaging._letters import LetterQueue
-from infra_messaging._outgoing import Sealing, require_group, require_source
+from infra_messaging._outgoing import Sealing, require_source
 from infra_messaging._requests import REPLIES_CONFIG, Requests
 from infra_messaging._waiting import carried_through, ended, limit
 from infra_messaging.messages import MessagingMessages
@@ -31,6 +31,7 @@ from infra_protocols import (
     SystemClock,
     ValidationError,
     or_raise,
+    require_group,
     require_headers,
     require_pattern,
     require_range,

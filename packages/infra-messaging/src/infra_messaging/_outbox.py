@@ -31,9 +31,6 @@ from infra_protocols import (
 
 TABLE: Final = re.compile("[a-z_][a-z0-9_]{0,39}")
 _NAME: Final = re.compile(r"[^\x00\ud800-\udfff]{1,255}", re.DOTALL)
-# What every broker takes: one that refuses it would hold up all that is behind it.
-_ID: Final = re.compile(r"(?!\s)[^\x00-\x1f\x7f\ud800-\udfff]{1,200}(?<!\s)")
-_KEY: Final = re.compile(r"(?!\s)[^\x00-\x1f\x7f\ud800-\udfff]{1,1000}(?<!\s)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +58,6 @@ class Rows[TMessage]:
     def written(self, entity: OutboxMessage[TMessage]) -> Row:
         kind: type[OutboxMessage[TMessage]] = OutboxMessage
         or_raise(require_type(entity, "entity", kind))
-        or_raise(require_match(entity.id, "id", _ID))
-        if entity.key is not None:
-            or_raise(require_match(entity.key, "key", _KEY))
         data = self._codecs.encode(entity.topic, entity.message)
         carried = or_raise(require_headers(_carried()))
         return Row(entity.id, entity.topic, entity.key, _dumped(entity.headers), _dumped(carried), data)

@@ -17,13 +17,12 @@ from infra_protocols import (
     delivery,
     or_raise,
     require_headers,
+    require_key,
     require_match,
+    require_message_id,
 )
 from infra_result import Result
 
-# What every engine can carry as it is: as the value of a header, and not empty.
-_ID: Final = re.compile(r"(?!\s)[^\x00-\x1f\x7f\ud800-\udfff]{1,200}(?<!\s)")
-_TEXT: Final = re.compile(r"(?!\s)[^\x00-\x1f\x7f\ud800-\udfff]{1,1000}(?<!\s)")
 _TRACE: Final = (Header.TRACE_PARENT.value, Header.TRACE_STATE.value)
 # The value of a member takes longer to look up than all else takes that is done to a header.
 _SOURCE: Final = Header.SOURCE.value
@@ -32,15 +31,12 @@ _CORRELATION_ID: Final = Header.CORRELATION_ID.value
 _SPEC_VERSION: Final = Header.SPEC_VERSION.value
 _MESSAGE_ID: Final = Header.ID.value
 _SENT_AT: Final = Header.TIME.value
-_GROUP: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
+# As the value of a header, and not empty.
+_SOURCES: Final = re.compile(r"(?!\s)[^\x00-\x1f\x7f\ud800-\udfff]{1,1000}(?<!\s)")
 
 
 def require_source(source: object) -> Result[str, ValidationError]:
-    return require_match(source, "source", _TEXT)
-
-
-def require_group(group: object) -> Result[str, ValidationError]:
-    return require_match(group, "group", _GROUP)
+    return require_match(source, "source", _SOURCES)
 
 
 class Outgoing(Envelope):
@@ -106,7 +102,7 @@ class Sealing:
             ValidationError: `key`, `headers` or `id` is malformed.
         """
         if key is not None:
-            or_raise(require_match(key, "key", _TEXT))
+            or_raise(require_key(key))
         correlation = _correlation()
         if headers is not None or _delivery() is not None:
             headers = _with_trace({} if headers is None else or_raise(require_headers(headers)))
@@ -114,7 +110,7 @@ class Sealing:
         if correlation is not None and not _is_value(correlation):
             or_raise(require_headers({Header.CORRELATION_ID.value: correlation}))
         if named := id is not None:
-            or_raise(require_match(id, "id", _ID))
+            or_raise(require_message_id(id))
         else:
             id = f"{self._prefix}{self._next()}"
         return Outgoing(id, topic, key, headers, data, named, correlation, self, self._monotonic())

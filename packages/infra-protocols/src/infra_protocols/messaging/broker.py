@@ -58,7 +58,12 @@ class Delivery(Protocol):
 
     @property
     def attempt(self) -> int:
-        """Which delivery to the group this is: 1 is the first. An engine may count one too many, never too few."""
+        """
+        Which delivery to the group this is: 1 is the first.
+
+        Of one that was held by a member which has died, an engine may have counted one too many, or not have heard of
+        the last tries.
+        """
         ...
 
 
@@ -289,11 +294,10 @@ class MessageBroker[TMessage](Protocol):
         Args:
             topic: a topic, without wildcards.
             message: what handlers are given.
-            key: what the message is about, where order matters; see `SubscriptionConfig.partitions`. It is as the value
-                of a header, not empty, and of at most 1000 characters.
+            key: what the message is about, where order matters; see `SubscriptionConfig.partitions` and `require_key`.
             headers: more to go with it; see `require_headers`. The broker's are `ce-id`, `ce-time`, `ce-specversion`.
-            id: what identifies the message, for who may publish it twice; by default a new one. It is as a key, of at
-                most 200 characters. Some engines drop the second of two messages with one id, for a while.
+            id: what identifies the message, for who may publish it twice; by default a new one; see
+                `require_message_id`. Some engines drop the second of two messages with one id, for a while.
 
         Raises:
             ValidationError: `topic`, `key`, `headers` or `id` is malformed, or `message` cannot be encoded.
@@ -319,8 +323,8 @@ class MessageBroker[TMessage](Protocol):
         Args:
             pattern: a topic, which may have wildcards; see `infra_protocols.messaging.topics`.
             handler: is awaited with each message; what it returns is the reply, if the message is a request.
-            group: the group to be a member of, a word as in a topic, of at most 64 characters; `None`: one of its own,
-                which ends with the subscription.
+            group: the group to be a member of, see `require_group`; `None`: one of its own, which ends with the
+                subscription.
             options: see `SubscriptionConfig`.
 
         Raises:

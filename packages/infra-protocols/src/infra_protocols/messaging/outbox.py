@@ -14,9 +14,10 @@ from uuid import uuid4
 
 from infra_protocols._frozen import mend
 from infra_protocols.messaging.headers import require_headers
+from infra_protocols.messaging.names import require_key, require_message_id
 from infra_protocols.messaging.topics import require_topic
 from infra_protocols.protocols import Repository
-from infra_protocols.validation import or_raise, require_text
+from infra_protocols.validation import or_raise
 
 if TYPE_CHECKING:
     from infra_protocols.messaging.broker import MessageBroker
@@ -57,9 +58,9 @@ class OutboxMessage[TMessage]:
         """Refuse what no broker would take."""
         or_raise(require_topic(self.topic))
         or_raise(require_headers(self.headers))
-        or_raise(require_text(self.id, "id"))
+        or_raise(require_message_id(self.id))
         if self.key is not None:
-            or_raise(require_text(self.key, "key"))
+            or_raise(require_key(self.key))
 
 
 mend(OutboxMessage)
