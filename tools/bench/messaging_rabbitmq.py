@@ -183,7 +183,7 @@ class Subjects:
         return table
 
 
-BOUNDS: Final = (1 / 0.75, 1 / 0.85)
+BOUNDS: Final = (1.33, 1.18)
 
 type Call = Callable[[], Awaitable[object]]
 type Loop = Callable[[int], Awaitable[None]]
