@@ -78,6 +78,7 @@ class Broker[TMessage]:
         clock: Clock | None = None,
     ) -> None:
         self._engine = engine
+        self._keep = engine.publish
         self._encoding = encoding
         self._close_timeout = or_raise(require_range(close_timeout, "close_timeout", min=0))
         self._clock = clock or SystemClock()
@@ -152,7 +153,7 @@ class Broker[TMessage]:
         envelope = self._seal(topic, data, key, headers, id)
         if self._state is not _OPEN:
             self._check_not_closed()
-        storing = self._engine.publish(envelope)
+        storing = self._keep(envelope)
         if storing is not None:
             await storing
         return envelope.id
@@ -228,7 +229,7 @@ class Broker[TMessage]:
             _LOG.warning(MessagingMessages.REPLY_FAILED.format(id=request.id), exc_info=failure)
 
     async def _store(self, envelope: Envelope) -> None:
-        storing = self._engine.publish(envelope)
+        storing = self._keep(envelope)
         if storing is not None:
             await storing
 

@@ -202,8 +202,8 @@ class MemoryEngine:
             raise BacklogFullError(text, operation="broker.publish")
         if envelope.named:
             self._remember(envelope.id)
-        self._published += 1
-        return None if self._published % _TURN else _give_turns(groups)
+        self._published = published = self._published + 1
+        return None if published % _TURN else _give_turns(groups)
 
     async def subscribe(self, pattern: str, group: str | None, config: SubscriptionConfig) -> Sequence[_Feed]:
         found = next((each for each in self._groups if group is not None and _is(each, pattern, group)), None)
