@@ -307,20 +307,10 @@ async def test_what_a_broker_takes_for_a_fault_of_the_message_is_a_refusal(postg
         assert await db.waiting() == ["1"]
 
 
-@pytest.mark.parametrize(
-    "bad",
-    [
-        OutboxMessage("t", "m", id="a\nb"),
-        OutboxMessage("t", "m", id="x" * 201),
-        OutboxMessage("t", "m", key="a\0"),
-        OutboxMessage("t", "m", key="x" * 1001),
-        OutboxMessage[Any]("t", 7),
-    ],
-)
-async def test_what_no_broker_would_take_is_not_written(postgres_url: str, bad: OutboxMessage[str]) -> None:
+async def test_what_no_broker_would_take_is_not_written(postgres_url: str) -> None:
     async with shop(postgres_url) as db:
         with pytest.raises(ValidationError):
-            await db.write(bad)
+            await db.write(OutboxMessage[Any]("t", 7))
         assert await db.waiting() == []
 
 

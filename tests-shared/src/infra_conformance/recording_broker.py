@@ -50,7 +50,7 @@ class RecordingBroker:
         """What was accepted, in order."""
         self.tried: list[Publication] = []
         """What was to be published, whether it was accepted or not."""
-        self.hanging = 0
+        self.hanging: int = 0
         """How many calls hang."""
         self._mended = asyncio.Event()
         self.mend()

@@ -23,13 +23,13 @@ class Envelope:
     def __init__(
         self, id: str, topic: str, key: str | None, headers: Mapping[str, str], data: bytes, *, named: bool = False
     ) -> None:
-        self.id = id
-        self.topic = topic
-        self.key = key
-        self.correlation_id = headers.get(Header.CORRELATION_ID)
+        self.id: str = id
+        self.topic: str = topic
+        self.key: str | None = key
+        self.correlation_id: str | None = headers.get(Header.CORRELATION_ID)
         self._headers: Mapping[str, str] | None = headers
-        self.data = data
-        self.named = named
+        self.data: bytes = data
+        self.named: bool = named
         """Whether the caller gave the id, so that the same may come twice."""
 
     @property

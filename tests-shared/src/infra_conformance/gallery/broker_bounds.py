@@ -232,7 +232,7 @@ FAULTS: Final[list[Fault]] = [
     fault(MixesPartitions, "66", "67"),
     fault(PassesTheFailing, "67", "68", "69"),
     fault(HoldsUpAllPartitions, "68"),
-    fault(RunsAhead, "66", "67", "70"),
+    fault(RunsAhead, "66", "67"),
     fault(NeverFreesTheKey, "69"),
     fault(KeepsPartitions, "68", "70"),
     fault(SharesPartitions, "67"),

@@ -68,6 +68,8 @@ class LosesWhatWaits(MemorySubscription):
 class GivesNothingBack(MemorySubscription):
     """What it holds comes free when the lease is over."""
 
+    lost: float | None
+
     def give_back(self, item: Item) -> None:
         self.lost = self.now()
         self.drop(item)
@@ -212,6 +214,8 @@ class StumblesOverLateReplies(MemoryBroker):
 
 class LeavesRequests(MemoryBroker):
     """Requests wait on when it is closed."""
+
+    requests: dict[str, asyncio.Future[Any]]
 
     async def close(self, timeout: float | None = None) -> None:
         waiting, self.requests = self.requests, {}

@@ -204,7 +204,7 @@ class LeavesATask(MemorySubscription):
 
     def resign(self) -> None:
         super().resign()
-        self.left = asyncio.ensure_future(asyncio.sleep(1e5))
+        self.left: asyncio.Task[None] = asyncio.ensure_future(asyncio.sleep(1e5))
 
 
 FAULTS: Final[list[Fault]] = [

@@ -123,6 +123,8 @@ class HasNoneOfTheLonely(MemorySubscription):
 class ForgetsLetters(Hub):
     """With a group, it forgets its letters."""
 
+    letters: dict[str, DeadLetter[bytes]]
+
     def forget(self, group: Group) -> None:
         super().forget(group)
         self.letters = {id: each for id, each in self.letters.items() if not id.startswith(f"{group.pattern}/")}

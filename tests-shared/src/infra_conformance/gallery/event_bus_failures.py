@@ -126,7 +126,7 @@ class PassesAnyCancellation(MemoryBus):
     """To it a handler that ends in CancelledError was cancelled, and with it whoever published."""
 
     async def call_all(self, tour: Tour) -> None:
-        self.cancels = False
+        self.cancels: bool = False
         await super().call_all(tour)
         if self.cancels:
             raise asyncio.CancelledError
@@ -278,6 +278,8 @@ class TakesErrorsForFailures(_Inline):
 
 class LosesWhoWasCalled(MemoryBus):
     """While an event goes round nobody is subscribed, and when that was cancelled nobody will be."""
+
+    places: list[Place]
 
     async def call_all(self, tour: Tour) -> None:
         before, self.places = self.places, []

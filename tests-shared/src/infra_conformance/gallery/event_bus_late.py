@@ -20,6 +20,9 @@ class HasAllTheTime(MemoryBus):
 class OneTimeForAll(MemoryBus):
     """All handlers together have as much time as one should."""
 
+    began: float
+    timeout: float | None
+
     async def call_all(self, tour: Tour) -> None:
         self.began = asyncio.get_running_loop().time()
         await super().call_all(tour)

@@ -64,6 +64,8 @@ class TwinLeaves(MemoryBus):
 class AllTwinsLeave(MemoryBus):
     """With one all leave that are equal to it."""
 
+    places: list[Place]
+
     def leave(self, place: Place) -> None:
         self.places = [each for each in self.places if each.handler != place.handler]
 
@@ -123,7 +125,7 @@ class ReturnsAtOnce(MemoryBus):
 
     async def call_all(self, tour: Tour) -> None:
         tour.called = len(tour.places)
-        self.task = asyncio.ensure_future(super().call_all(tour))
+        self.task: asyncio.Task[None] = asyncio.ensure_future(super().call_all(tour))
         await asyncio.sleep(0)
 
 
@@ -154,6 +156,8 @@ class _Live(Sequence[Place]):
 
 class LateComersAreLost(MemoryBus):
     """Who subscribes while an event goes round is forgotten with it."""
+
+    places: list[Place]
 
     async def call_all(self, tour: Tour) -> None:
         before = self.places.copy()
@@ -250,7 +254,7 @@ class OneAtATime(MemoryBus):
 
     def __init__(self, timeout: float | None = None, concurrency: int = 1) -> None:
         super().__init__(timeout, concurrency)
-        self.lock = asyncio.Lock()
+        self.lock: asyncio.Lock = asyncio.Lock()
 
     async def publish(self, event: object) -> Answer:
         async with self.lock:

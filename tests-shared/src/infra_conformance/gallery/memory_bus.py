@@ -31,7 +31,7 @@ class Place:
         self.bus = bus
         self.event_type = event_type
         self.handler = handler
-        self.active = True
+        self.active: bool = True
 
     def unsubscribe(self) -> None:
         """Leave the bus."""
@@ -66,7 +66,7 @@ class MemoryBus:
 
     def __init__(self, timeout: float | None = None, concurrency: int = 1) -> None:
         self.timeout: float | None = self.checked_timeout(timeout)
-        self.concurrency = self.checked_concurrency(concurrency)
+        self.concurrency: int = self.checked_concurrency(concurrency)
         self.places: list[Place] = []
 
     def checked_timeout(self, timeout: float | None) -> float | None:

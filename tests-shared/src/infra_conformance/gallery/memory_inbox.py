@@ -123,7 +123,7 @@ class MemoryInboxDesk(CheckedInbox[MemoryTransaction]):
     kind: type[MemoryInbox] = MemoryInbox
 
     def __init__(self, clock: Clock) -> None:
-        self.records = MemoryRecords(clock)
+        self.records: MemoryRecords = MemoryRecords(clock)
         self.inbox: Any = self.another()
 
     @override

@@ -28,6 +28,12 @@ class Lending(Books):
     True
     """
 
+    making: int
+    coming: int
+    ending: int
+    failures: int
+    next_try: float
+
     # -- Borrowing.
 
     async def acquire(self, timeout: float | None = None) -> Result[Lease, PoolError | ValidationError]:

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from infra_conformance.gallery.memory_hub import as_sent
+from infra_conformance.gallery.memory_hub import Hub, as_sent
 from infra_protocols.errors import DecodeError, EntityExistsError, EntityNotFoundError
 from infra_protocols.messages import ErrorMessages
 from infra_protocols.messaging import DeadLetter
@@ -18,7 +18,7 @@ class MemoryLetters:
 
     def __init__(self, broker: "MemoryBroker") -> None:
         self.broker = broker
-        self.hub = broker.hub
+        self.hub: Hub = broker.hub
 
     def shown(self, letter: DeadLetter[bytes]) -> DeadLetter[Any]:
         """Return the letter with its message, if that can be decoded."""

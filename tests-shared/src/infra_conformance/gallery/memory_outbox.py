@@ -242,7 +242,7 @@ class MemoryDesk(CheckedOutbox[MemoryConnection]):
     link: type[MemoryConnection] = MemoryConnection
 
     def __init__(self, clock: Clock) -> None:
-        self.tables = MemoryTables()
+        self.tables: MemoryTables = MemoryTables()
         self.outbox: Any = self.another()
 
     @override

@@ -14,6 +14,7 @@ from infra_conformance.pool_script import Script
 from infra_protocols.clock import Clock
 from infra_protocols.errors import PoolClosedError, PoolLoopError
 from infra_protocols.messages import ErrorMessages
+from infra_protocols.pool import PoolConfig
 from infra_protocols.validation import or_raise, require_range, require_type
 
 
@@ -29,6 +30,12 @@ class MemoryPool(Lending):
     >>> asyncio.run(main())
     2
     """
+
+    config: PoolConfig
+    loop: asyncio.AbstractEventLoop | None
+    is_open: bool
+    closed: bool
+    closing: asyncio.Task[None] | None
 
     async def open(self) -> None:
         """Begin."""

@@ -32,6 +32,8 @@ class MemoryDelivery:
 class MemorySubscription(Member):
     """A member of a group: one task that takes messages, and one for each handler that runs."""
 
+    lost: float | None
+
     def __init__(
         self, broker: "MemoryBroker", group: Group, handler: MessageHandler[Any, Any], config: SubscriptionConfig
     ) -> None:

@@ -258,7 +258,7 @@ class KeepsWhatWasPublished(MemoryOutbox):
         def is_taken(self, id: str) -> bool:
             return super().is_taken(id) or id in vars(self.connection.tables).get("published", ())
 
-    bound = Bound
+    bound: type[MemoryBound] = Bound
 
     def forget(self, accepted: Sequence[Waiting]) -> None:
         vars(self.tables).setdefault("published", set()).update(row.message.id for row in accepted)
@@ -270,7 +270,7 @@ class KeepsItsClaim(MemoryOutbox):
 
     def __init__(self, tables: MemoryTables) -> None:
         super().__init__(tables)
-        self.ended_well = False
+        self.ended_well: bool = False
 
     def forget(self, accepted: Sequence[Waiting]) -> None:
         self.ended_well = True
@@ -292,7 +292,7 @@ class HoldsUpWriters(MemoryOutbox):
                 await asyncio.sleep(1)
             return await super().create(entity)
 
-    bound = Bound
+    bound: type[MemoryBound] = Bound
 
 
 class CountsWrong(MemoryOutbox):
