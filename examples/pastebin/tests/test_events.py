@@ -17,9 +17,9 @@ from infra_messaging import InMemoryBroker
 from infra_protocols import EntityExistsError, OutboxMessage, SystemClock
 from pastebin.app import create_app
 from pastebin.broker import open_broker
-from pastebin.engines import add_engine_options, open_engines
-from pastebin.events import PasteChanged, PasteCreated, PasteDeleted, PasteEvent, outgoing
-from pastebin.followers import Followers, following
+from pastebin.engines import Engines, add_engine_options, open_engines
+from pastebin.events import ALL, PasteChanged, PasteCreated, PasteDeleted, PasteEvent, outgoing
+from pastebin.followers import PARTITIONS, Followers, following
 from pastebin.paste import Draft, Paste
 from pastebin.service import PasteService, Read
 from pastebin.sql import SqlPasteRepository
@@ -113,11 +113,22 @@ async def _counts(pastes: SqlPasteRepository, author: str, counts: tuple[int, in
 
 @asynccontextmanager
 async def served(*arguments: str) -> AsyncGenerator[httpx.AsyncClient]:
-    async with open_engines(options(*arguments)) as engines, following(engines.pastes, engines.open_broker):
-        service = PasteService(engines.pastes, InMemoryCacheProvider[Read](max_size=100), SystemClock())
-        transport = httpx.ASGITransport(create_app(service))
-        async with httpx.AsyncClient(transport=transport, base_url="http://pastebin") as http:
-            yield http
+    async with open_engines(options(*arguments)) as engines:
+        async with following(engines.pastes, engines.open_broker):
+            service = PasteService(engines.pastes, InMemoryCacheProvider[Read](max_size=100), SystemClock())
+            transport = httpx.ASGITransport(create_app(service))
+            async with httpx.AsyncClient(transport=transport, base_url="http://pastebin") as http:
+                yield http
+        await forget_groups(engines)
+
+
+async def forget_groups(engines: Engines) -> None:
+    followers = Followers(engines.pastes)
+    async with engines.open_broker() as broker:
+        index = await broker.subscribe(ALL, followers.index, group="index", partitions=PARTITIONS)
+        statistics = await broker.subscribe(ALL, followers.count, group="statistics")
+        for member in (index, statistics):
+            await member.unsubscribe(forget=True)
 
 
 @pytest.fixture(params=["memory", "redis", "nats", "rabbitmq"])
