@@ -435,6 +435,8 @@ def main() -> int:
     parser.add_argument("--count", type=int, default=MESSAGES, help="how many messages (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=random.randrange(2**32), help="where the choices start from")
     options = parser.parse_args()
+    if unknown := [each for each in options.engine if each not in ENGINES]:
+        parser.error(f"no engine: {', '.join(unknown)}")
     verdicts = [run(each, options.count, options.seed) for each in options.engine or ENGINES]
     return 0 if all(verdicts) else 1
 
