@@ -4,9 +4,9 @@ import asyncio
 from collections import OrderedDict, deque
 from collections.abc import Awaitable, Sequence
 from typing import Final
-from zlib import crc32
 
 from infra_messaging._engine import Envelope, Received
+from infra_messaging._slots import slot
 from infra_messaging.messages import MessagingMessages
 from infra_protocols import (
     BacklogFullError,
@@ -16,7 +16,6 @@ from infra_protocols import (
     topic_matches,
 )
 
-_SLOTS: Final = 64
 _REMEMBERED_IDS: Final = 10_000
 _REMEMBERED_TOPICS: Final = 10_000
 _TURN: Final = 100
@@ -64,11 +63,8 @@ class _Group:
 
     def add(self, envelope: Envelope) -> None:
         self.unsettled += 1
-        if self.partitions is None:
-            part = self.part
-        else:
-            about = envelope.id if envelope.key is None else envelope.key
-            part = self.parts[crc32(about.encode()) % _SLOTS % self.partitions]
+        partitions = self.partitions
+        part = self.part if partitions is None else self.parts[slot(envelope.key, envelope.id) % partitions]
         part.waiting.append(Received(envelope, 1, None))
         if part.sleeping:
             part.wake()

@@ -9,11 +9,11 @@ remainders by the powers of primes that n is made of, and these by the first dig
 
 from hashlib import sha256
 from typing import Final
-from zlib import crc32
 
 from infra_messaging._engine import Envelope
+from infra_messaging._slots import slot
+from infra_protocols.messaging.broker import SLOTS
 
-_SLOTS: Final = 64
 _DIGITS: Final = {2: 6, 3: 3, 5: 2, 7: 2} | dict.fromkeys((11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53, 59, 61), 1)
 """By prime, as many digits as have a power that is not more than 64."""
 
@@ -28,7 +28,7 @@ def _digits(number: int, partitions: int | None = None) -> list[str]:
     return found
 
 
-_PLACES: Final = [".".join(_digits(slot)) for slot in range(_SLOTS)]
+_PLACES: Final = [".".join(_digits(place)) for place in range(SLOTS)]
 _WORDS: Final = 2 + len(_digits(0))
 
 
@@ -46,8 +46,7 @@ class Names:
         self.all_tallies = f"{namespace}.t.>"
 
     def message(self, envelope: Envelope) -> str:
-        about = envelope.id if envelope.key is None else envelope.key
-        return f"{self.namespace}.m.{_PLACES[crc32(about.encode()) % _SLOTS]}.{envelope.topic}"
+        return f"{self.namespace}.m.{_PLACES[slot(envelope.key, envelope.id)]}.{envelope.topic}"
 
     def topic(self, subject: str) -> str:
         return subject.split(".", _WORDS)[_WORDS]

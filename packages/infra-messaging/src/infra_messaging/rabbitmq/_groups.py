@@ -3,8 +3,9 @@
 import json
 from dataclasses import asdict, dataclass
 
+from infra_messaging._slots import slot
 from infra_messaging.messages import MessagingMessages
-from infra_messaging.rabbitmq._names import Names, slot
+from infra_messaging.rabbitmq._names import Names
 from infra_messaging.rabbitmq._records import Record, Records
 from infra_protocols import ValidationError
 

@@ -6,14 +6,9 @@ slots, one that takes all to any.
 """
 
 from hashlib import sha256
-from typing import Final
-from zlib import crc32
 
-_SLOTS: Final = 64
-
-
-def slot(key: str | None, id: str) -> int:
-    return crc32((id if key is None else key).encode()) % _SLOTS
+from infra_messaging._slots import slot
+from infra_protocols.messaging.broker import SLOTS
 
 
 class Names:
@@ -46,4 +41,4 @@ def binding_keys(pattern: str, partitions: int | None, partition: int) -> list[s
     topics = f"{pattern[:-1]}*.#" if pattern.endswith(">") else pattern
     if partitions is None or partitions == 1:
         return [f"*.{topics}"]
-    return [f"{slot}.{topics}" for slot in range(partition, _SLOTS, partitions)]
+    return [f"{slot}.{topics}" for slot in range(partition, SLOTS, partitions)]

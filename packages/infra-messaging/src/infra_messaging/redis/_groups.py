@@ -3,12 +3,11 @@
 from collections.abc import Iterable, Sequence
 from typing import Final, Self
 from uuid import uuid4
-from zlib import crc32
 
 from infra_messaging._handling import REPLIES
+from infra_messaging._slots import slot
 from infra_messaging.redis._names import Names
 from infra_protocols import topic_matches
-from infra_protocols.messaging.broker import SLOTS
 
 _KNOWN: Final = 10_000
 _EPOCH, _VERSION = b"epoch", b"version"
@@ -48,11 +47,6 @@ class Group:
     def stream(self, key: str | None, message_id: str) -> bytes:
         """Return where a message goes."""
         return self.streams[slot(key, message_id) % len(self.streams)]
-
-
-def slot(key: str | None, message_id: str) -> int:
-    """Return the slot of a message, which every publisher sees alike."""
-    return crc32((message_id if key is None else key).encode()) % SLOTS
 
 
 class Route:

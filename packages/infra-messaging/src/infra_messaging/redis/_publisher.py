@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from infra_messaging._engine import Envelope
+from infra_messaging._slots import slot
 from infra_messaging.redis._entry import fields_of
-from infra_messaging.redis._groups import Group, Groups, Route, slot
+from infra_messaging.redis._groups import Group, Groups, Route
 from infra_messaging.redis._line import AWAY, FAILED, Line, run, told
 from infra_messaging.redis._link import Client, Command
 from infra_messaging.redis._names import Names
