@@ -1,11 +1,6 @@
-"""What becomes of messages when NATS, the way to it, or a consumer goes away."""
+"""What is of NATS alone: its clients, streams and limits, when they fail, are lost or are reached."""
 
 import asyncio
-import signal
-import sys
-import time
-from asyncio.subprocess import PIPE, Process
-from collections import Counter
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from contextlib import AsyncExitStack
 from dataclasses import replace
@@ -25,30 +20,6 @@ from infra_protocols import BrokerRefusedError, BrokerUnavailableError, Messagin
 TIMEOUT = 1.0
 SOON = 15.0
 """More seconds than any call may take here, on however slow a machine."""
-
-CONSUMER = """
-import asyncio, signal, sys
-import nats
-from infra_messaging.nats import NatsBroker
-
-url, namespace, lease, partitions = sys.argv[1:]
-
-async def main():
-    async def hang(message):
-        print(message, flush=True)
-        await asyncio.Event().wait()
-    stop = asyncio.Event()
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
-    async with await nats.connect(url) as client, NatsBroker(client, str, namespace=namespace) as broker:
-        options = {"partitions": int(partitions)} if int(partitions) else {}
-        await broker.subscribe("orders.*", hang, group="shipping", lease=float(lease), **options)
-        print("subscribed", flush=True)
-        await stop.wait()
-        await broker.close(0.2)
-    print("closed", flush=True)
-
-asyncio.run(main())
-"""
 
 
 @pytest.fixture(scope="module")
@@ -112,205 +83,6 @@ class Shelf:
         self.messages.append(message)
 
 
-async def consumer(stack: AsyncExitStack, url: str, namespace: str, lease: float, partitions: int = 0) -> Process:
-    words = ("-c", CONSUMER, url, namespace, str(lease), str(partitions))
-    child = await asyncio.create_subprocess_exec(sys.executable, *words, stdout=PIPE)
-
-    async def end() -> None:
-        if child.returncode is None:
-            child.kill()
-        await child.communicate()
-
-    stack.push_async_callback(end)
-    assert await said(child) == "subscribed"
-    return child
-
-
-async def said(child: Process) -> str:
-    assert child.stdout is not None
-    async with asyncio.timeout(30):
-        return (await child.stdout.readline()).decode().strip()
-
-
-# -- Consumers.
-
-
-async def test_what_a_killed_consumer_had_goes_to_another(
-    server: Server, stack: AsyncExitStack, namespace: str, record_property: Callable[[str, object], None]
-) -> None:
-    lease = 2.0
-    child = await consumer(stack, server.url, namespace, lease)
-    broker, shelf = await broker_at(server.url, namespace, stack), Shelf()
-    sent = [f"order {number}" for number in range(20)]
-    for message in sent:
-        await broker.publish("orders.new", message)
-    assert await said(child) == "order 0"
-    await broker.subscribe("orders.*", shelf, group="shipping", lease=lease)
-    child.kill()
-    killed = time.monotonic()
-    await until(lambda: set(shelf.messages) == set(sent))
-    record_property("seconds", time.monotonic() - killed)
-    assert sorted(shelf.messages) == sorted(sent)
-
-
-async def test_a_partition_of_a_killed_consumer_goes_to_another_in_order(
-    server: Server, stack: AsyncExitStack, namespace: str
-) -> None:
-    child = await consumer(stack, server.url, namespace, 1.0, partitions=3)
-    broker, shelf = await broker_at(server.url, namespace, stack), Shelf()
-    sent = [f"order {number}" for number in range(50)]
-    await broker.publish("orders.new", sent[0], key="ada")
-    assert await said(child) == "order 0"
-    await broker.subscribe("orders.*", shelf, group="shipping", lease=1.0, partitions=3)
-    for message in sent[1:40]:
-        await broker.publish("orders.new", message, key="ada")
-    child.kill()
-    for message in sent[40:]:
-        await broker.publish("orders.new", message, key="ada")
-    await until(lambda: len(shelf.messages) == 50)
-    assert shelf.messages == sent
-
-
-async def test_a_consumer_that_is_told_to_end_settles_nothing_unfinished(
-    server: Server, stack: AsyncExitStack, namespace: str
-) -> None:
-    child = await consumer(stack, server.url, namespace, 600.0)
-    broker, shelf = await broker_at(server.url, namespace, stack), Shelf()
-    sent = [f"order {number}" for number in range(20)]
-    for message in sent:
-        await broker.publish("orders.new", message)
-    assert await said(child) == "order 0"
-    child.send_signal(signal.SIGTERM)
-    assert await said(child) == "closed"
-    assert await child.wait() == 0
-    await broker.subscribe("orders.*", shelf, group="shipping", lease=600.0)
-    await until(lambda: set(shelf.messages) == set(sent))
-    assert sorted(shelf.messages) == sorted(sent)
-
-
-async def test_members_that_come_and_go_under_load_leave_nothing_behind_till_its_lease_ends(
-    server: Server, stack: AsyncExitStack, namespace: str
-) -> None:
-    broker, shelf, sent = await broker_at(server.url, namespace, stack), Shelf(), list[str]()
-    stay = [await broker.subscribe("orders.*", shelf, group="shipping", lease=600.0)]
-    ordered = Shelf()
-    stay += [await broker.subscribe("orders.*", ordered, group="billing", lease=600.0, partitions=2)]
-    over = asyncio.Event()
-
-    async def publish() -> None:
-        while not over.is_set():
-            sent.append(f"order {len(sent)}")
-            await broker.publish("orders.new", sent[-1], key="ada")
-
-    publishing = asyncio.create_task(publish())
-    for _ in range(20):
-        before = len(sent)
-        members = [await broker.subscribe("orders.*", shelf, group="shipping", lease=600.0)]
-        members += [await broker.subscribe("orders.*", ordered, group="billing", lease=600.0, partitions=2)]
-        await until(lambda: len(sent) > before + 50)  # noqa: B023
-        for member in members:
-            await member.unsubscribe()
-    over.set()
-    await publishing
-    await until(lambda: len(set(shelf.messages)) == len(sent))
-    await until(lambda: len(set(ordered.messages)) == len(sent))
-    assert list(dict.fromkeys(ordered.messages)) == sent
-
-
-# -- Servers.
-
-
-@pytest.mark.parametrize("end", [Server.stop, Server.kill])
-async def test_nothing_that_was_accepted_is_lost_when_nats_ends(
-    end: Callable[[Server], None],
-    server: Server,
-    stack: AsyncExitStack,
-    namespace: str,
-    record_property: Callable[[str, object], None],
-) -> None:
-    broker, other = [await broker_at(server.url, namespace, stack) for _ in range(2)]
-    shelves = [Shelf() for _ in range(3)]
-    for shelf, member in zip(shelves, (broker, other, other), strict=True):
-        await member.subscribe("orders.*", shelf, group="shipping", lease=1.0)
-    ordered, alone = Shelf(), Shelf()
-    await other.subscribe("orders.*", ordered, group="billing", lease=1.0, partitions=2)
-    await other.subscribe("orders.*", alone)
-    accepted, refused = await publish_through(broker, lambda: asyncio.to_thread(_restart, server, end))
-    await until(lambda: accepted <= {message for shelf in shelves for message in shelf.messages})
-    await until(lambda: accepted <= set(ordered.messages))
-    in_order(ordered)
-    await until(lambda: accepted <= set(alone.messages))
-    times = Counter(message for shelf in shelves for message in shelf.messages)
-    record_property("accepted", len(accepted))
-    record_property("failed", refused)
-    record_property("handled again", sum(times.values()) - len(times))
-    assert refused > 0
-
-
-def _restart(server: Server, end: Callable[[Server], None]) -> None:
-    end(server)
-    time.sleep(TIMEOUT + 0.5)  # so that calls fail
-    server.start()
-
-
-def in_order(shelf: Shelf) -> None:
-    for name in "abcd":
-        firsts = [message for message in dict.fromkeys(shelf.messages) if message.startswith(name)]
-        assert firsts == sorted(firsts, key=lambda message: int(message[2:]))
-
-
-async def publish_through(broker: NatsBroker[str], trouble: Callable[[], Awaitable[object]]) -> tuple[set[str], int]:
-    """Publish before, during and after `trouble`; return what was accepted, and how many calls failed."""
-    accepted, refused = set[str](), 0
-    over = asyncio.Event()
-
-    async def publish(name: str) -> None:
-        nonlocal refused
-        number = 0
-        while not over.is_set():
-            number += 1
-            try:
-                await broker.publish("orders.new", f"{name} {number}", key=name)
-            except BrokerUnavailableError:
-                refused += 1
-                await asyncio.sleep(0.05)
-            else:
-                accepted.add(f"{name} {number}")
-
-    async with asyncio.TaskGroup() as group:
-        for name in "abcd":
-            group.create_task(publish(name))
-        await until(lambda: len(accepted) > 100)
-        await trouble()
-        before = len(accepted)
-        await until(lambda: len(accepted) > before + 100)
-        over.set()
-    return accepted, refused
-
-
-async def test_letters_and_groups_outlast_the_server(server: Server, stack: AsyncExitStack, namespace: str) -> None:
-    broker = await broker_at(server.url, namespace, stack)
-
-    async def fail(_: str) -> None:
-        raise KeyError
-
-    member = await broker.subscribe("orders.*", fail, group="shipping", max_deliveries=1)
-    await broker.publish("orders.new", "1", key="ada")
-    await until_letters(broker, 1)
-    (letter,) = await broker.dead_letters.peek()
-    await member.unsubscribe()
-    await broker.publish("orders.new", "2")
-    await asyncio.to_thread(server.kill)
-    await asyncio.to_thread(server.start)
-    await until_it_works(lambda: broker.dead_letters.peek())
-    assert await broker.dead_letters.peek() == [letter]
-    shelf = Shelf()
-    await broker.subscribe("orders.*", shelf, group="shipping")
-    await until(lambda: shelf.messages == ["2"])
-    assert await broker.dead_letters.replay(letter.id)
-    await until(lambda: shelf.messages == ["2", "1"])
-
-
 async def until_letters(broker: NatsBroker[str], count: int) -> None:
     async with asyncio.timeout(30):
         while len(await broker.dead_letters.peek()) != count:  # noqa: ASYNC110
@@ -328,34 +100,6 @@ async def until_it_works(call: Callable[[], Awaitable[object]]) -> None:
                 return
 
 
-# -- Connections.
-
-
-@pytest.mark.parametrize("direction", ["to_server", "to_client"])
-async def test_nothing_that_was_accepted_is_lost_when_connections_are_cut(
-    direction: str, proxy: Proxy, stack: AsyncExitStack, namespace: str
-) -> None:
-    broker = await broker_at(by(proxy), namespace, stack)
-    shelf, ordered, alone = Shelf(), Shelf(), Shelf()
-    await broker.subscribe("orders.*", shelf, group="shipping", lease=1.0)
-    await broker.subscribe("orders.*", ordered, group="billing", lease=1.0, partitions=2)
-    await broker.subscribe("orders.*", alone, lease=1.0)
-
-    async def cut() -> None:
-        way = getattr(proxy, direction)
-        for _ in range(5):
-            way.hold()  # so that what is under way gets lost
-            await asyncio.wait_for(way.held(), SOON)
-            proxy.cut()
-            proxy.restore()
-            await asyncio.sleep(0.3)
-
-    accepted, _ = await publish_through(broker, cut)
-    for each in (shelf, ordered, alone):
-        await until(lambda: accepted <= set(each.messages))  # noqa: B023
-    in_order(ordered)
-
-
 CALLS: dict[str, Callable[[NatsBroker[str]], Awaitable[object]]] = {
     "publish": lambda broker: broker.publish("orders.new", "1"),
     "subscribe": lambda broker: broker.subscribe("orders.new", Shelf(), group="new"),
@@ -364,36 +108,6 @@ CALLS: dict[str, Callable[[NatsBroker[str]], Awaitable[object]]] = {
     "replay": lambda broker: broker.dead_letters.replay("1"),
     "discard": lambda broker: broker.dead_letters.discard("1"),
 }
-
-
-@pytest.mark.parametrize("away", ["refuses", "is silent"])
-@pytest.mark.parametrize("operation", CALLS)
-async def test_calls_fail_in_time(
-    operation: str, away: str, proxy: Proxy, stack: AsyncExitStack, namespace: str
-) -> None:
-    broker = await broker_at(by(proxy), namespace, stack)
-    if away == "refuses":
-        proxy.refuse()
-        proxy.cut()
-    else:
-        proxy.blackhole()
-    began = time.monotonic()
-    with pytest.raises(BrokerUnavailableError):
-        await CALLS[operation](broker)
-    assert time.monotonic() - began < SOON
-    proxy.restore()
-    await until_it_works(lambda: CALLS[operation](broker))
-
-
-async def test_open_fails_in_time_and_can_be_tried_again(proxy: Proxy, stack: AsyncExitStack, namespace: str) -> None:
-    client = await client_at(by(proxy), stack)
-    proxy.blackhole()
-    broker = NatsBroker[str](client, str, namespace=namespace, timeout=TIMEOUT)
-    with pytest.raises(BrokerUnavailableError):
-        await broker.open()
-    proxy.restore()
-    async with broker:
-        await broker.publish("orders.new", "1")
 
 
 async def test_a_client_that_its_owner_has_closed_fails_at_once(
@@ -409,29 +123,6 @@ async def test_a_client_that_its_owner_has_closed_fails_at_once(
                 with pytest.raises(BrokerUnavailableError):
                     await call(broker)
             await broker.close(0)
-
-
-async def test_close_while_nats_is_silent_ends_and_the_messages_go_to_another(
-    server: Server, proxy: Proxy, stack: AsyncExitStack, namespace: str
-) -> None:
-    cut_off, other = await broker_at(by(proxy), namespace, stack), await broker_at(server.url, namespace, stack)
-    handling = asyncio.Event()
-
-    async def hang(_: str) -> None:
-        handling.set()
-        await asyncio.Event().wait()
-
-    await cut_off.subscribe("orders.*", hang, group="shipping", lease=1.0)
-    await other.publish("orders.new", "1")
-    await handling.wait()
-    proxy.blackhole()
-    began = time.monotonic()
-    await cut_off.close(0.1)
-    assert time.monotonic() - began < SOON
-    shelf = Shelf()
-    await other.subscribe("orders.*", shelf, group="shipping", lease=1.0)
-    await until(lambda: shelf.messages == ["1"])
-    proxy.restore()
 
 
 async def test_a_call_that_waits_for_a_stalled_connection_can_be_cancelled(

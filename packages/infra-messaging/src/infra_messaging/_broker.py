@@ -13,6 +13,7 @@ from infra_messaging._consumer import Consumer
 from infra_messaging._engine import Engine, Envelope
 from infra_messaging._handling import Handler, Member
 from infra_messaging._letters import LetterQueue
+from infra_messaging._operations import PUBLISH, REQUEST, doing, tell
 from infra_messaging._outgoing import Sealing, require_source
 from infra_messaging._requests import REPLIES_CONFIG, Requests
 from infra_messaging._waiting import carried_through, ended, limit
@@ -97,14 +98,15 @@ class Broker[TMessage]:
 
     async def open(self) -> None:
         """See `MessageBroker.open`."""
-        async with self._opening:
-            if self._state is _State.NEW:
-                await self._engine.open()
-                self._context = copy_context()
-                self._sealing.begin()
-                self._requests.begin()
-                self._state = _OPEN
-        self._check_open()
+        with doing("broker.open"):
+            async with self._opening:
+                if self._state is _State.NEW:
+                    await self._engine.open()
+                    self._context = copy_context()
+                    self._sealing.begin()
+                    self._requests.begin()
+                    self._state = _OPEN
+            self._check_open()
 
     async def close(self, timeout: float | None = None) -> None:
         """
@@ -151,11 +153,15 @@ class Broker[TMessage]:
             self._learn(topic)
         data: Any = message if self._as_it_is else self._encode(topic, message)
         envelope = self._seal(topic, data, key, headers, id)
-        if self._state is not _OPEN:
-            self._check_not_closed()
-        storing = self._keep(envelope)
-        if storing is not None:
-            await storing
+        try:
+            if self._state is not _OPEN:
+                self._check_not_closed()
+            storing = self._keep(envelope)
+            if storing is not None:
+                await storing
+        except MessagingError as error:
+            tell(error, PUBLISH)
+            raise
         return envelope.id
 
     async def subscribe(
@@ -175,7 +181,8 @@ class Broker[TMessage]:
             message = MessagingMessages.VALIDATION_WRONG_KIND.format(field="handler", expected="callable")
             raise ValidationError(message, field="handler", kind=type(handler).__name__)
         handling = Handler(handler, self._encoding, group, self._reply)
-        return await self._join(Member(pattern, group, config, handling, self._clock, copy_context()))
+        with doing("broker.subscribe"):
+            return await self._join(Member(pattern, group, config, handling, self._clock, copy_context()))
 
     async def request(
         self,
@@ -188,6 +195,12 @@ class Broker[TMessage]:
     ) -> Result[TMessage, MessagingError]:
         """See `MessageBroker.request`."""
         or_raise(require_range(timeout, "timeout", above=0))
+        with doing(REQUEST):
+            return await self._request(topic, message, timeout, key, headers)
+
+    async def _request(
+        self, topic: str, message: TMessage, timeout: float, key: str | None, headers: Mapping[str, str] | None
+    ) -> Result[TMessage, MessagingError]:
         self._check_open()
         requests = self._requests
         asking = {
@@ -210,7 +223,7 @@ class Broker[TMessage]:
             if not scope.expired():
                 raise
             text = MessagingMessages.MESSAGING_REQUEST_TIMEOUT.format(timeout=timeout)
-            return Err(RequestTimeoutError(text, operation="broker.request", parameters={"topic": topic}))
+            return Err(RequestTimeoutError(text, operation=REQUEST, parameters={"topic": topic}))
 
     async def _reply(self, request: Envelope, message: Any, error: Exception | None) -> None:
         topic = request.headers.get(Header.REPLY_TO)

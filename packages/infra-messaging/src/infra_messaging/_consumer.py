@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from infra_messaging._engine import Feed, Received
 from infra_messaging._handling import Member
 from infra_messaging._lane import Lane
+from infra_messaging._operations import doing
 from infra_messaging._waiting import carried_through, ended, limit
 from infra_protocols import delivery
 
@@ -45,7 +46,8 @@ class Consumer:
         ending = self.end()
         limit(ending, self._close_timeout, self.hurry)
         if not self.is_inside():
-            await carried_through(ending, self.hurry)
+            with doing("broker.unsubscribe"):
+                await carried_through(ending, self.hurry)
 
     def is_inside(self) -> bool:
         """Say whether this is called, at some remove, by a handler of this subscription."""

@@ -6,6 +6,7 @@ from typing import Any, cast
 
 from infra_messaging._codecs import Encoding
 from infra_messaging._engine import Letters
+from infra_messaging._operations import doing
 from infra_messaging.messages import MessagingMessages
 from infra_protocols import (
     DeadLetter,
@@ -32,44 +33,57 @@ class LetterQueue[TMessage]:
 
     async def peek(self, limit: int = 100) -> list[DeadLetter[TMessage]]:
         or_raise(require_range(or_raise(require_type(limit, "limit", int)), "limit", min=1))
-        self._check_open()
-        return [self._decoded(letter) for letter in await self._letters.oldest(limit)]
+        with doing("dead_letters.peek"):
+            return await self._oldest(limit)
 
     async def replay(self, id: str) -> bool:
-        self._check_open()
-        letter = await self._letters.get(id)
-        return letter is not None and await self._letters.replay(letter)
+        with doing("dead_letters.replay"):
+            letter = await self._find(id)
+            return letter is not None and await self._letters.replay(letter)
 
     async def discard(self, id: str) -> bool:
-        self._check_open()
-        return await self._letters.remove(id)
+        return await self._remove(id, "dead_letters.discard")
 
     async def get(self, id: str) -> DeadLetter[TMessage] | None:
-        self._check_open()
-        letter = await self._letters.get(id)
+        with doing("dead_letters.get"):
+            letter = await self._find(id)
         return None if letter is None else self._decoded(letter)
 
     async def get_all(self) -> list[DeadLetter[TMessage]]:
-        self._check_open()
-        return [self._decoded(letter) for letter in await self._letters.oldest(None)]
+        with doing("dead_letters.get_all"):
+            return await self._oldest(None)
 
     async def create(self, entity: DeadLetter[TMessage]) -> DeadLetter[TMessage]:
-        return await self._put(entity, is_new=True)
+        with doing("dead_letters.create"):
+            return await self._put(entity, is_new=True)
 
     async def update(self, entity: DeadLetter[TMessage]) -> DeadLetter[TMessage]:
-        return await self._put(entity, is_new=False)
+        with doing("dead_letters.update"):
+            return await self._put(entity, is_new=False)
 
     async def delete(self, id: str) -> bool:
-        return await self.discard(id)
+        return await self._remove(id, "dead_letters.delete")
 
     async def exists(self, id: str) -> bool:
+        with doing("dead_letters.exists"):
+            return await self._find(id) is not None
+
+    async def _oldest(self, limit: int | None) -> list[DeadLetter[TMessage]]:
         self._check_open()
-        return await self._letters.get(id) is not None
+        return [self._decoded(letter) for letter in await self._letters.oldest(limit)]
+
+    async def _find(self, id: str) -> DeadLetter[bytes] | None:
+        self._check_open()
+        return await self._letters.get(id)
+
+    async def _remove(self, id: str, operation: str) -> bool:
+        with doing(operation):
+            self._check_open()
+            return await self._letters.remove(id)
 
     async def _put(self, letter: DeadLetter[TMessage], *, is_new: bool) -> DeadLetter[TMessage]:
         encoded = self._encoded(letter)
-        self._check_open()
-        if (await self._letters.get(letter.id) is not None) is is_new:
+        if (await self._find(letter.id) is not None) is is_new:
             if is_new:
                 raise EntityExistsError(MessagingMessages.ENTITY_EXISTS.format(id=letter.id))
             raise EntityNotFoundError(MessagingMessages.ENTITY_NOT_FOUND.format(id=letter.id))

@@ -195,7 +195,7 @@ class MemoryEngine:
                 group.add(envelope)
         if full is not None:
             text = MessagingMessages.MESSAGING_BACKLOG_FULL.format(max=self._max_backlog, group=full.name)
-            raise BacklogFullError(text, operation="broker.publish")
+            raise BacklogFullError(text)
         if envelope.named:
             self._remember(envelope.id)
         self._published = published = self._published + 1

@@ -9,6 +9,7 @@ from infra_messaging._codecs import Encoding
 from infra_messaging._consumer import Consumer
 from infra_messaging._engine import Received
 from infra_messaging._handling import REPLIES
+from infra_messaging._operations import REQUEST
 from infra_messaging.messages import MessagingMessages
 from infra_protocols import BrokerClosedError, Header, MessagingError, RequestFailedError, SubscriptionConfig
 from infra_result import Err, Ok, Result
@@ -48,7 +49,7 @@ class Requests:
         """Have all that wait end: no reply comes any more."""
         for _, waiter in list(self._waiting.values()):
             if not waiter.done():
-                waiter.set_exception(BrokerClosedError(MessagingMessages.MESSAGING_CLOSED, operation="broker.request"))
+                waiter.set_exception(BrokerClosedError(MessagingMessages.MESSAGING_CLOSED, operation=REQUEST))
 
     def read(self, received: Received) -> Received:
         return received
@@ -76,4 +77,4 @@ class Requests:
 
 def _failed(error: str) -> RequestFailedError:
     message = MessagingMessages.MESSAGING_REQUEST_FAILED.format(error=error)
-    return RequestFailedError(message, operation="broker.request", parameters={"error": error})
+    return RequestFailedError(message, operation=REQUEST, parameters={"error": error})

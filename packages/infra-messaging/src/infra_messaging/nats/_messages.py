@@ -65,7 +65,7 @@ class Messages:
         if not full.is_wanted or (full.has_room and await self._stored(subject, data, headers)):
             return
         text = MessagingMessages.NATS_BACKLOG_FULL.format(max=self._max_backlog, namespace=self._names.namespace)
-        raise BacklogFullError(text, operation="broker.publish")
+        raise BacklogFullError(text)
 
     async def _stored(self, subject: str, data: bytes, headers: dict[str, str]) -> bool:
         """Have this kept, and say whether there was room."""

@@ -81,7 +81,7 @@ class Publisher:
             if not self._publishing:
                 self._idle.set()
         if not accepted:
-            raise BacklogFullError(MessagingMessages.RABBITMQ_BACKLOG_FULL.format(key=key), operation="broker.publish")
+            raise BacklogFullError(MessagingMessages.RABBITMQ_BACKLOG_FULL.format(key=key))
 
     async def close(self) -> None:
         """Wait until all that is being published is accepted, or was not in time; then end."""

@@ -28,9 +28,9 @@ class RedisEngine:
 
     async def open(self) -> None:
         try:
-            reply = await self._line.ask("broker.open", run(GROUPS, [self._names.groups]))
+            reply = await self._line.ask(run(GROUPS, [self._names.groups]))
             for group in Groups(self._names, reply).all.values():
-                if group.is_own and not await self._line.ask("broker.open", ("EXISTS", group.streams[0])):
+                if group.is_own and not await self._line.ask(("EXISTS", group.streams[0])):
                     await forget(group, self._names, self._line)  # its member has died
         except BaseException:
             await self._line.close()

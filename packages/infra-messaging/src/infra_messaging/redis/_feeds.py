@@ -56,17 +56,17 @@ class _Feed:
 
     async def settle(self, received: Sequence[Received]) -> None:
         for some in batched(received, _MOST):
-            await self._line.ask("broker.settle", run(SETTLE, [self._stream], *[each.token for each in some]))
+            await self._line.ask(run(SETTLE, [self._stream], *[each.token for each in some]))
 
     async def give_back(self, received: Sequence[Received]) -> None:
         for some in batched(received, _MOST):
             command = run(GIVE_BACK, [self._stream], self._member, *_attempts(some))
-            await self._line.ask("broker.give_back", command)
+            await self._line.ask(command)
 
     async def renew(self, received: Sequence[Received]) -> None:
         for some in batched(received, _MOST):
             command = run(RENEW, self._keys, self._member, self._lease, self._lifetime, *_attempts(some))
-            await self._line.ask("broker.renew", command)
+            await self._line.ask(command)
 
     async def bury(self, received: Received, letter: DeadLetter[bytes]) -> None:
         await self._letters.bury(self._membership.group, self._stream, received.token, letter)
@@ -76,22 +76,22 @@ class _Feed:
         asked = [self._membership.leave() if self._membership.group.is_own else self._leave()]
         if self._own.cut_off is not None:
             # The read that was cut off may still wait there, and would take what nobody hears of.
-            asked.insert(0, self._line.ask("broker.unsubscribe", ("CLIENT", "UNBLOCK", self._own.cut_off)))
+            asked.insert(0, self._line.ask(("CLIENT", "UNBLOCK", self._own.cut_off)))
         for outcome in await asyncio.gather(*asked, return_exceptions=True):
             if isinstance(outcome, BaseException):
                 raise outcome
 
     async def _leave(self) -> None:
-        await self._line.ask("broker.unsubscribe", run(LEAVE, self._keys, self._member))
+        await self._line.ask(run(LEAVE, self._keys, self._member))
 
     async def _wait(self, command: Command) -> Any:
         """Send a command that Redis answers when there is something, or in a while."""
         try:
             (reply,) = await self._own.exchange([command], self._block / 1000)
         except FAILED as error:
-            raise told(error, "broker.receive") from error
+            raise told(error) from error
         if isinstance(reply, Exception):
-            raise told(reply, "broker.receive") from reply
+            raise told(reply) from reply
         return reply
 
 
@@ -114,7 +114,7 @@ class SharedFeed(_Feed):
 
     async def _take(self, most: int) -> list[Received]:
         arguments = (self._member, most, self._lease, self._cursor, self._lifetime)
-        self._cursor, entries = await self._line.ask("broker.receive", run(TAKE, [self._stream], *arguments))
+        self._cursor, entries = await self._line.ask(run(TAKE, [self._stream], *arguments))
         if self._cursor == _START and len(entries) < most:
             self._looked = time.monotonic()  # else there may be more
         return [received(*each) for each in entries]
@@ -138,7 +138,7 @@ class PartitionFeed(_Feed):
         # Until the reply is there it may be lost, with what was handed out: so then the next begins with that.
         behind, self._behind = self._behind, b"-"
         arguments = (self._member, most, self._lease, behind, self._lifetime)
-        reply = await self._line.ask("broker.receive", run(HOLD, self._keys, *arguments))
+        reply = await self._line.ask(run(HOLD, self._keys, *arguments))
         if reply == 0:
             await asyncio.sleep(self._block / 1000)
             return ()

@@ -26,16 +26,16 @@ class RedisLetters:
     async def bury(self, group: Group, stream: bytes, entry: bytes, letter: DeadLetter[bytes]) -> None:
         """Keep the letter and settle the message, in one step."""
         arguments = (text_bytes(letter.id), _written(letter, group.id.decode()), entry)
-        await self._line.ask("broker.bury", run(BURY, [*self._keys, stream], *arguments))
+        await self._line.ask(run(BURY, [*self._keys, stream], *arguments))
 
     async def put(self, letter: DeadLetter[bytes]) -> None:
-        found = await self._find("dead_letters.put", letter.id)
+        found = await self._find(letter.id)
         group_id = found["group_id"] if found is not None and found["group"] == letter.group else None
         arguments = (text_bytes(letter.id), _written(letter, group_id))
-        await self._line.ask("dead_letters.put", run(PUT, self._keys, *arguments))
+        await self._line.ask(run(PUT, self._keys, *arguments))
 
     async def get(self, id: str) -> DeadLetter[bytes] | None:
-        found = await self._find("dead_letters.get", id)
+        found = await self._find(id)
         return None if found is None else _letter(found)
 
     async def oldest(self, limit: int | None) -> list[DeadLetter[bytes]]:
@@ -43,32 +43,32 @@ class RedisLetters:
         behind: bytes = b"-inf"
         while limit is None or len(letters) < limit:
             page = _PAGE if limit is None else min(_PAGE, limit - len(letters))
-            behind, found = await self._line.ask("dead_letters.peek", run(OLDEST, self._keys, behind, page))
+            behind, found = await self._line.ask(run(OLDEST, self._keys, behind, page))
             letters += [_letter(json.loads(each)) for each in found]
             if not behind:
                 break
         return letters
 
     async def remove(self, id: str) -> bool:
-        return bool(await self._line.ask("dead_letters.discard", run(REMOVE, self._keys, text_bytes(id))))
+        return bool(await self._line.ask(run(REMOVE, self._keys, text_bytes(id))))
 
     async def replay(self, letter: DeadLetter[bytes]) -> bool:
-        found = await self._find("dead_letters.replay", letter.id)
+        found = await self._find(letter.id)
         if found is None:
             return False
-        reply = await self._line.ask("dead_letters.replay", run(GROUPS, [self._names.groups]))
+        reply = await self._line.ask(run(GROUPS, [self._names.groups]))
         groups = Groups(self._names, reply)
         data = letter.data if letter.data is not None else b""
         fields = fields_of(letter.message_id, letter.topic, letter.key, letter.headers, data)
         for group in _addressed(found["group_id"], letter, groups):
             keys = [self._names.groups, *self._keys, group.stream(letter.key, letter.message_id)]
             command = run(REPLAY, keys, text_bytes(letter.id), group.id, group.count, *fields)
-            if await self._line.ask("dead_letters.replay", command):
+            if await self._line.ask(command):
                 return True
         return False
 
-    async def _find(self, operation: str, id: str) -> dict[str, Any] | None:
-        found = await self._line.ask(operation, ("HGET", self._names.letters, text_bytes(id)))
+    async def _find(self, id: str) -> dict[str, Any] | None:
+        found = await self._line.ask(("HGET", self._names.letters, text_bytes(id)))
         return None if found is None else json.loads(found)
 
 

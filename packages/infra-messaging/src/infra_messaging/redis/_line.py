@@ -30,13 +30,13 @@ def run(script: Script, keys: Sequence[bytes], *arguments: bytes | str | int | f
     return ("EVALSHA", script.sha, len(keys), *keys, *arguments)
 
 
-def told(error: Exception, operation: str) -> MessagingError:
+def told(error: Exception) -> MessagingError:
     """Return what tells callers of a failure of Redis."""
     reason = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
     if isinstance(error, AWAY):
         message = ErrorMessages.MESSAGING_UNAVAILABLE.format(reason=reason)
-        return BrokerUnavailableError(message, operation=operation)
-    return BrokerRefusedError(ErrorMessages.MESSAGING_REFUSED.format(reason=reason), operation=operation)
+        return BrokerUnavailableError(message)
+    return BrokerRefusedError(ErrorMessages.MESSAGING_REFUSED.format(reason=reason))
 
 
 def is_gone(error: BaseException | None) -> bool:
@@ -52,7 +52,7 @@ class Line:
         self._timeout = timeout
         self._batch: Batch[Command, Any] = Batch(self.exchange, fatal=AWAY)
 
-    async def ask(self, operation: str, command: Command) -> Any:
+    async def ask(self, command: Command) -> Any:
         """
         Send `command`, and return what was answered.
 
@@ -63,7 +63,7 @@ class Line:
         try:
             return await self._batch.ask(command)
         except FAILED as error:
-            raise told(error, operation) from error
+            raise told(error) from error
 
     async def exchange(self, commands: Sequence[Command], wait: float = 0.0) -> list[Any]:
         """

@@ -36,7 +36,7 @@ class Membership:
         was_in = b"" if group.is_own else self._epoch
         arguments = (group.id, group.count, uuid4().hex, was_in, self.lifetime)
         command = run(JOIN, [self._names.groups, *group.streams], *arguments)
-        epoch, partitions = await self._line.ask("broker.subscribe", command)
+        epoch, partitions = await self._line.ask(command)
         if not partitions:
             return False
         if int(partitions) != group.count:
@@ -60,7 +60,7 @@ async def forget(group: Group, names: Names, line: Line) -> None:
     """Have a group forgotten, however many partitions it has."""
     while True:
         command = run(FORGET, [names.groups, *group.streams, *group.owners], group.id, group.count)
-        others = await line.ask("broker.forget", command)
+        others = await line.ask(command)
         if others is None:
             return
         group = Group(names, group.id, int(others) or None)

@@ -45,10 +45,10 @@ class Publisher:
         try:
             full = await self._batch.ask(envelope)
         except FAILED as error:
-            raise told(error, "broker.publish") from error
+            raise told(error) from error
         if full is not None:
             message = ErrorMessages.MESSAGING_BACKLOG_FULL.format(max=self._max_backlog, group=full.name)
-            raise BacklogFullError(message, operation="broker.publish")
+            raise BacklogFullError(message)
 
     async def close(self) -> None:
         await self._batch.drain()
