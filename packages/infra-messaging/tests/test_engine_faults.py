@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
 from itertools import pairwise
 from typing import Any
@@ -91,6 +91,9 @@ class ScriptedFeed:
     def __init__(self, engine: Scripted, feed: Feed) -> None:
         self._engine = engine
         self._feed = feed
+
+    def attach(self, drop: Callable[[Collection[Received]], None]) -> None:
+        self._feed.attach(drop)
 
     async def receive(self, most: int) -> Sequence[Received]:
         received: Sequence[Received] = await self._engine.call("receive", most, lambda: self._feed.receive(most))

@@ -9,7 +9,7 @@ Every method raises `BrokerUnavailableError` when the server does not answer in 
 answers that it will not; an engine connects again by itself, and finds its groups again when it has.
 """
 
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Any, Protocol
 
 from infra_protocols import DeadLetter, Header, SubscriptionConfig
@@ -77,6 +77,10 @@ class Feed(Protocol):
     again, after the lease at the latest.
     """
 
+    def attach(self, drop: Callable[[Collection[Received]], None]) -> None:
+        """Have `drop` called with what was received and is not this member's any more, as soon as that is known."""
+        ...
+
     async def receive(self, most: int) -> Sequence[Received]:
         """
         Wait until there are messages, and return at most `most` of them, oldest first.
@@ -96,7 +100,12 @@ class Feed(Protocol):
         ...
 
     async def renew(self, received: Sequence[Received]) -> None:
-        """Let the lease of these begin anew. It is called every third of a lease with all that are held."""
+        """
+        Let the lease of these begin anew, and of what was not received yet.
+
+        It is called every third of a lease with all that are held, even if there are none. `attempt` of each tells how
+        often its handling was begun.
+        """
         ...
 
     async def bury(self, received: Received, letter: DeadLetter[bytes]) -> None:

@@ -3,10 +3,10 @@
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Sequence
 from datetime import datetime
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, cast
 from uuid import uuid4
 
 from infra_messaging._engine import Feed, Received
@@ -31,12 +31,14 @@ class Lane:
     One feed of a subscription, and all that is held of it.
 
     What is held is in one of these places, and its lease is renewed there: it waits for a worker, it is running, its
-    next try is due later, it is done and to be settled, it is being settled, or it is left over for the end.
+    next try is due later, it is done and to be settled, it is being settled, or it is left over for the end. Here the
+    `attempt` of each is how often its handling was begun.
     """
 
     def __init__(self, feed: Feed, member: Member, hurry: asyncio.Event) -> None:
         config = member.config
         self._feed = feed
+        feed.attach(self._drop)
         self._member = member
         self._config = config
         self._handling = member.handling
@@ -76,7 +78,17 @@ class Lane:
         """Renew the leases of all that is held, and say whether that went well."""
         running = [received for received in self._running if received is not None]
         held = [*running, *self._left, *self._later, *self._waiting, *self._done, *self._settling]
-        return not held or await self._succeeds("renew", partial(self._feed.renew, held))
+        return await self._succeeds("renew", partial(self._feed.renew, held))
+
+    def _drop(self, lost: Collection[Received]) -> None:
+        """Let go of what is another member's by now, unless its handling was begun."""
+        later = [received for received in lost if received in self._later]
+        for received in later:
+            self._later.pop(received).cancel()
+        waiting = [received for received in self._waiting if received in lost]
+        for received in waiting:
+            self._waiting.remove(received)
+        self._release([*later, *waiting])
 
     async def end(self) -> None:
         """
@@ -114,8 +126,6 @@ class Lane:
         await ended(hurry, *self._workers)
 
     async def _give_back(self) -> None:
-        for received in self._waiting:
-            received.attempt -= 1  # that one was not begun
         self._left += self._waiting
         self._waiting.clear()
         left = self._left.copy()
@@ -138,9 +148,11 @@ class Lane:
                 continue
             failures = 0
             self._failing.discard("receive")
+            for received in taken:
+                received.attempt -= 1  # this one is not begun yet
             self._held += len(taken)
             self._waiting.extend(self._for_users(taken) if self._hears_replies else taken)
-            del taken  # nothing is kept here that was handled
+            taken = received = None  # nothing is kept here that was handled
             self._arrived.set()
 
     def _for_users(self, taken: Sequence[Received]) -> Sequence[Received]:
@@ -155,33 +167,56 @@ class Lane:
     async def _work(self, place: int) -> None:
         waiting, running, most = self._waiting, self._running, self._config.max_deliveries
         read, call, answer = self._handling.read, self._handling.call, self._handling.answer
+        is_cancelled = cast("asyncio.Task[None]", asyncio.current_task()).cancelling
         while not self._stopped:
             if not waiting:
                 delivery.set(None)
-                received = result = None  # nothing is kept here that was handled
+                message = received = result = None  # nothing is kept here that was handled
                 self._room.set()  # what is done is settled in the next turn, and the next received in the same
                 self._arrived.clear()
                 await self._arrived.wait()
                 continue
             received = running[place] = waiting.popleft()
             try:
-                if received.attempt > most:
-                    received.attempt -= 1  # that one is not made
+                if (attempt := received.attempt) < most:
+                    received.attempt = attempt + 1
+                message = read(received)
+                if attempt >= most:
                     raise _unsettled(received)
-                result = await call(read(received))
+                result = await call(message)
                 if result is not None:
                     await answer(received, result)
-            except asyncio.CancelledError as error:
-                if is_being_cancelled():
-                    raise
-                await self._fail(received, _cancelled(call, error))
-            except Exception as error:
-                await self._fail(received, error)
+            except (KeyboardInterrupt, SystemExit, GeneratorExit):
+                raise
+            except BaseException as error:
+                await self._carry_on()
+                await self._fail(received, _failure(call, error))
             else:
                 if not self._done:
                     self._finished.set()
                 self._done.append(received)
+                if is_cancelled():
+                    running[place] = None
+                    await self._carry_on()
             running[place] = None
+
+    async def _carry_on(self) -> None:
+        """
+        Undo that a handler has cancelled the task that calls it, as that of others would go on no more.
+
+        Nobody else cancels it but who ends this lane, or the event loop, and then that passes.
+        """
+        task = cast("asyncio.Task[None]", asyncio.current_task())
+        if not task.cancelling():
+            return
+        if not (self._hurry.is_set() or self._receiver.done() or self._receiver.cancelling()):
+            while task.uncancel():
+                pass
+        try:
+            await asyncio.sleep(0)  # where it is still to come
+        except asyncio.CancelledError:
+            if task.cancelling():
+                raise
 
     async def _fail(self, received: Received, error: Exception) -> None:
         """Try again later, or bury it."""
@@ -205,7 +240,6 @@ class Lane:
 
     def _again(self, received: Received) -> None:
         self._later.pop(received, None)
-        received.attempt += 1
         self._waiting.appendleft(received)
         self._arrived.set()
 
@@ -232,6 +266,7 @@ class Lane:
         text = MessagingMessages.MESSAGE_DEAD.format(pattern=self._member.pattern, id=envelope.id)
         _LOG.warning(text, exc_info=error)
         self._release((received,))
+        self._running[self._running.index(received)] = None
         await self._handling.buried(received, error)
 
     async def _settle(self) -> None:
@@ -283,9 +318,16 @@ def _unsettled(received: Received) -> MessagingError:
     return MessagingError(MessagingMessages.DELIVERED_TOO_OFTEN.format(deliveries=received.attempt))
 
 
-def _cancelled(handler: object, error: BaseException) -> HandlerCancelledError:
+def _failure(handler: object, error: BaseException) -> Exception:
+    """Return what is told of a handler that has raised `error`, which may be no error."""
+    if isinstance(error, Exception):
+        return error
     name = getattr(handler, "__qualname__", type(handler).__qualname__)
-    failure = HandlerCancelledError(MessagingMessages.MESSAGING_HANDLER_CANCELLED.format(handler=name))
+    failure: MessagingError = (
+        HandlerCancelledError(MessagingMessages.MESSAGING_HANDLER_CANCELLED.format(handler=name))
+        if isinstance(error, asyncio.CancelledError)
+        else MessagingError(MessagingMessages.HANDLER_ENDED.format(handler=name, error=type(error).__name__))
+    )
     failure.__cause__ = error
     return failure
 

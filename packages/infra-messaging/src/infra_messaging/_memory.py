@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import OrderedDict, deque
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import Final
 
 from infra_messaging._engine import Envelope, Received
@@ -34,6 +34,13 @@ class _Part:
         self.claims: list[_Feed] = []
 
     def wake(self) -> None:
+        """Wake one who waits; where one has this to itself, all, for that one is among them."""
+        if self.claims:
+            self.wake_all()
+            return
+        self._wake_one()
+
+    def _wake_one(self) -> None:
         while self.sleeping:
             sleeper = self.sleeping.popleft()
             if not sleeper.done():
@@ -43,7 +50,7 @@ class _Part:
 
     def wake_all(self) -> None:
         for _ in range(len(self.sleeping)):
-            self.wake()
+            self._wake_one()
 
 
 class _Group:
@@ -78,6 +85,9 @@ class _Feed:
         if group.partitions is not None:
             part.claims.append(self)
 
+    def attach(self, drop: Callable[[Collection[Received]], None]) -> None:
+        """What is held here nobody else has."""
+
     async def receive(self, most: int) -> Sequence[Received]:
         part = self._part
         waiting = part.waiting
@@ -98,6 +108,8 @@ class _Feed:
                     part.wake()  # somebody else's turn
                 raise
             part.woken -= 1
+        if part.claims:
+            return [waiting.popleft() for _ in range(min(most, len(waiting)))]
         # Those who were waiting too get their share.
         fair = -(-len(waiting) // (1 + part.woken + len(part.sleeping)))
         taken = [waiting.popleft() for _ in range(min(most, fair))]

@@ -20,6 +20,7 @@ class MessagingMessages(ErrorMessages):
     DELIVERED_TOO_OFTEN: Final[str] = "Delivered {deliveries} times, and never settled"
     ENGINE_CALL_FAILED: Final[str] = "Subscription to {pattern}: {call} failed; it is tried again"
     HANDLER_FAILED: Final[str] = "Subscription to {pattern}: delivery {attempt} of message {id} failed"
+    HANDLER_ENDED: Final[str] = "The handler {handler} ended in {error}"
     MESSAGE_DEAD: Final[str] = "Subscription to {pattern}: message {id} is a dead letter"
     REPLY_FAILED: Final[str] = "Nobody could be told that the request {id} has failed"
     CLOSE_FAILED: Final[str] = "The broker was closed, but for: {call}"

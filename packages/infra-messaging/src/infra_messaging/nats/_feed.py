@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import Final
 
 from nats.aio.msg import Msg
@@ -72,6 +72,9 @@ class NatsFeed:
         self._connections = self._link.connections
         self._subscription = await self._link.listen(self._inbox, self._take)
         await self._make()
+
+    def attach(self, drop: Callable[[Collection[Received]], None]) -> None:
+        self._drop = drop
 
     async def receive(self, most: int) -> Sequence[Received]:
         if self._stopped:

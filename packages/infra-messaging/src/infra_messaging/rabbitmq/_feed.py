@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from functools import partial
 from typing import Any, Final, NamedTuple, cast
 
@@ -79,6 +79,9 @@ class RabbitFeed:
             self._line.leave(channel)
             raise
         self._channel, self._tag = channel, tag
+
+    def attach(self, drop: Callable[[Collection[Received]], None]) -> None:
+        self._drop = drop
 
     async def receive(self, most: int) -> Sequence[Received]:
         if not self._waiting:

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from itertools import batched
 from typing import Any, Final, override
 from uuid import uuid4
@@ -40,6 +40,9 @@ class _Feed:
         self._lease = max(1, round(membership.lease * 1000))
         self._lifetime: int = membership.lifetime
         self._block = max(10, min(round(_POLL * 1000), self._lease // 3))
+
+    def attach(self, drop: Callable[[Collection[Received]], None]) -> None:
+        self._drop = drop
 
     async def receive(self, most: int) -> Sequence[Received]:
         try:
