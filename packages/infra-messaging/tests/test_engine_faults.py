@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Iterable, Sequence
 from contextlib import asynccontextmanager
 from itertools import pairwise
 from typing import Any
@@ -21,11 +21,15 @@ from infra_protocols import (
     DeadLetter,
     MessagingError,
     SubscriptionConfig,
+    correlation_id,
 )
 
 TOPIC = "orders.new"
 FEED = ("receive", "settle", "give_back", "renew", "bury", "close_feed")
 ENGINE = ("open", "close", "publish", "subscribe", "forget")
+
+
+def _nothing(_: Iterable[Received]) -> None: ...
 
 
 class Down(BrokerUnavailableError):
@@ -43,6 +47,8 @@ class Scripted(MemoryEngine):
         self.delay: dict[str, float] = {}
         self.counts: Counter[str] = Counter()
         self.handed_attempt: int | None = None
+        self.take_back: Callable[[Iterable[Received]], None] = _nothing
+        self.on_renew: Callable[[Sequence[Received]], None] | None = None
 
     def fail(self, name: str, *numbers: int, error: Callable[[], BaseException] = Down) -> None:
         """Have the calls of `name` with these numbers fail, or all."""
@@ -94,6 +100,7 @@ class ScriptedFeed:
 
     def attach(self, drop: Callable[[Collection[Received]], None]) -> None:
         self._feed.attach(drop)
+        self._engine.take_back = lambda lost: drop(list(lost))
 
     async def receive(self, most: int) -> Sequence[Received]:
         received: Sequence[Received] = await self._engine.call("receive", most, lambda: self._feed.receive(most))
@@ -110,6 +117,8 @@ class ScriptedFeed:
         await self._engine.call("give_back", about, lambda: self._feed.give_back(received))
 
     async def renew(self, received: Sequence[Received]) -> None:
+        if self._engine.on_renew is not None:
+            self._engine.on_renew(received)
         await self._engine.call("renew", [each.id for each in received], lambda: self._feed.renew(received))
 
     async def bury(self, received: Received, letter: DeadLetter[bytes]) -> None:
@@ -325,25 +334,12 @@ async def test_whoever_asked_is_told_after_the_dead_letter_is_there(engine: Scri
 
 
 async def test_that_nobody_could_be_told_changes_nothing(engine: Scripted) -> None:
-    engine.fail("publish", 2)
+    engine.fail("publish", *range(2, 7))
     async with opened(engine) as broker:
         await broker.subscribe(TOPIC, Taker(fail), group="g", max_deliveries=1)
         result = await broker.request(TOPIC, "one", timeout=10)
         assert type(result.unwrap_err()).__name__ == "RequestTimeoutError"
         assert len(await broker.dead_letters.peek()) == 1
-
-
-async def test_a_reply_that_cannot_be_sent_has_the_request_handled_again(engine: Scripted) -> None:
-    engine.fail("publish", 2)
-
-    async def greet(message: str) -> str:
-        return f"hello {message}"
-
-    async with opened(engine) as broker:
-        taker = Taker(greet)
-        await broker.subscribe(TOPIC, taker, group="g")
-        assert (await broker.request(TOPIC, "Ada", timeout=10)).unwrap() == "hello Ada"
-        assert taker.got == ["Ada", "Ada"]
 
 
 @pytest.mark.parametrize("reply_to", ["no topic", "a..b"])
@@ -580,3 +576,156 @@ async def again[T](call: Callable[[], Awaitable[T]]) -> T:
             return await call()
         except BrokerUnavailableError:
             await asyncio.sleep(0.1)
+
+
+async def test_what_was_not_begun_counts_for_nothing_when_it_is_renewed(engine: Scripted) -> None:
+    renewed: list[list[tuple[str, int]]] = []
+    async with opened(engine, close_timeout=0) as broker:
+        engine.on_renew = lambda received: renewed.append([(each.id, each.attempt) for each in received])
+        await broker.subscribe(TOPIC, Taker(hang), group="g", lease=30)
+        ids = [await broker.publish(TOPIC, message) for message in ("runs", "waits", "waits too")]
+        await asyncio.sleep(11)
+    assert renewed == [[(ids[0], 1), (ids[1], 0), (ids[2], 0)]]
+
+
+async def test_what_is_anothers_by_now_is_not_handled(engine: Scripted) -> None:
+    gate = asyncio.Event()
+
+    async def act(message: str) -> None:
+        if message == "fails":
+            raise ValueError
+        await gate.wait()
+
+    async with opened(engine) as broker:
+        taker = Taker(act)
+        options: Any = {"retry_delay": 1e6, "retry_delay_max": 1e6, "prefetch": 4}
+        await broker.subscribe(TOPIC, taker, group="g", lease=30, **options)
+        engine.on_renew = lambda received: engine.take_back(each for each in received if each.id != ids[3])
+        ids = [await broker.publish(TOPIC, message) for message in ("fails", "runs", "waits", "stays", "later")]
+        await asyncio.sleep(11)
+        assert taker.got == ["fails", "runs"]
+        engine.on_renew = None
+        gate.set()
+        await until(lambda: taker.got[2:] == ["stays", "later"])
+        assert [id for _, _, about in engine.of("settle") for id in about] == [ids[1], ids[3], ids[4]]
+        more = [await broker.publish(TOPIC, f"more {number}") for number in range(4)]  # there is room for as many
+        await until(lambda: len(taker.got) == 4 + len(more))
+
+
+@pytest.mark.parametrize("raises", [False, True])
+async def test_a_handler_that_cancels_its_task_harms_no_message_but_its_own(engine: Scripted, raises: bool) -> None:
+    async def act(message: str) -> None:
+        if message == "one":
+            task = asyncio.current_task()
+            assert task is not None
+            task.cancel()
+            if raises:
+                raise ValueError  # before it is there
+
+    async with opened(engine) as broker:
+        taker = Taker(act)
+        await broker.subscribe(TOPIC, taker, group="g", max_deliveries=1)
+        for message in ("one", "two", "three"):
+            await broker.publish(TOPIC, message)
+        await until(lambda: len(taker.got) == 3)
+        await asyncio.sleep(1)
+        letters = await broker.dead_letters.peek()
+        assert [(letter.message, letter.error) for letter in letters] == ([("one", "ValueError")] if raises else [])
+
+
+async def test_what_is_no_exception_is_a_failure_too(engine: Scripted) -> None:
+    class Odd(BaseException):
+        pass
+
+    async def act(message: str) -> None:
+        if message == "one":
+            raise Odd
+
+    async with opened(engine) as broker:
+        taker = Taker(act)
+        await broker.subscribe(TOPIC, taker, group="g", max_deliveries=1)
+        for message in ("one", "two"):
+            await broker.publish(TOPIC, message)
+        await until(lambda: taker.got == ["one", "two"])
+        (letter,) = await broker.dead_letters.peek()
+        assert letter.error == "MessagingError"
+        assert "Odd" in letter.reason
+
+
+@pytest.mark.parametrize("failures", [1, 5])
+async def test_a_reply_that_is_not_taken_is_sent_again_and_the_handler_not_called(
+    engine: Scripted, failures: int
+) -> None:
+    async def answer(message: str) -> str:
+        return message.upper()
+
+    engine.fail("publish", *range(2, 2 + failures))
+    async with opened(engine) as broker:
+        taker = Taker(answer)
+        await broker.subscribe(TOPIC, taker, group="g")
+        assert (await broker.request(TOPIC, "one", timeout=5)).is_ok() is (failures == 1)
+        assert taker.got == ["one"]
+        assert engine.counts["settle"] > 0
+        assert (await broker.request(TOPIC, "two", timeout=5)).unwrap() == "TWO"
+
+
+async def test_a_letter_is_not_given_back_when_the_end_comes_before_its_reply(engine: Scripted) -> None:
+    async with opened(engine, close_timeout=0) as broker:
+        await broker.subscribe(TOPIC, Taker(fail), group="g", max_deliveries=1)
+        asking = asyncio.create_task(broker.request(TOPIC, "one", timeout=1e6))
+        engine.delay["publish"] = 100
+        await until(lambda: engine.counts["bury"] == 1)
+        await broker.close()
+        with pytest.raises(BrokerClosedError):
+            await asking
+        assert engine.of("give_back") == []
+
+
+async def test_what_was_delivered_too_often_is_answered_as_the_message_that_it_is(engine: Scripted) -> None:
+    async with opened(engine) as broker:
+        await broker.subscribe(TOPIC, Taker(), group="g", max_deliveries=1)
+        token = correlation_id.set("of the first")
+        await broker.publish(TOPIC, "one")
+        await until(lambda: engine.counts["settle"] == 1)
+        correlation_id.set("of the second")
+        engine.handed_attempt = 2
+        assert (await broker.request(TOPIC, "two", timeout=5)).is_err()
+        correlation_id.reset(token)
+        replies = [about for _, _, about in engine.of("publish") if about.topic.startswith("_reply.")]
+        assert [reply.correlation_id for reply in replies] == ["of the second"]
+
+
+async def test_nothing_is_published_once_the_engine_is_being_closed(engine: Scripted) -> None:
+    async with opened(engine) as broker:
+        engine.delay["close"] = 10
+        closing = asyncio.create_task(broker.close())
+        await until(lambda: engine.counts["close"] == 1)
+        with pytest.raises(BrokerClosedError):
+            await broker.publish(TOPIC, "one")
+        await closing
+
+
+async def test_a_request_that_comes_too_late_for_replies_is_refused_at_once(engine: Scripted) -> None:
+    engine.delay["subscribe"] = 10
+    async with opened(engine) as broker:
+        asking = [asyncio.create_task(broker.request(TOPIC, "one", timeout=1000)) for _ in range(2)]
+        await until(lambda: engine.counts["subscribe"] == 1)
+        start = asyncio.get_running_loop().time()
+        await broker.close()
+        outcomes = await asyncio.gather(*asking, return_exceptions=True)
+        assert [type(each) for each in outcomes] == [BrokerClosedError, BrokerClosedError]
+        assert asyncio.get_running_loop().time() - start < 100
+
+
+async def test_errors_of_an_engine_tell_what_was_being_done(engine: Scripted) -> None:
+    async with opened(engine) as broker:
+        engine.fail("publish")
+        engine.fail("subscribe")
+        for operation, call in {
+            "broker.publish": broker.publish(TOPIC, "one"),
+            "broker.subscribe": broker.subscribe(TOPIC, Taker(), group="g"),
+            "broker.request": broker.request(TOPIC, "one", timeout=5),
+        }.items():
+            with pytest.raises(Down) as caught:
+                await call
+            assert caught.value.operation == operation

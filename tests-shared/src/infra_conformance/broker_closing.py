@@ -25,18 +25,19 @@ class ClosingChecks[TMessage](BrokerChecks[TMessage]):
 
     @check("broker-58")
     async def test_not_open(self, trial: Trial[Brokers[TMessage]]) -> None:
-        """A broker that is not open yet, or is closed, refuses to publish, to subscribe and to ask; closed it stays."""
+        """A broker that is not open yet, or is closed, refuses what needs its engine; closed it stays."""
         broker = await trial.raw.make()
         for _ in range(2):
             await self.refuses_all(trial, broker)
             await broker.open()
             await broker.open()
             consumer = self.consumer(trial)
-            await broker.subscribe(TOPIC, consumer, group=GROUP)
+            subscription = await broker.subscribe(TOPIC, consumer, group=GROUP)
             await self.only_the_newest(broker, TOPIC, consumer)
             await broker.close()
             await broker.close()
             await self.refuses_all(trial, broker)
+            await refused("unsubscribe and forget", subscription.unsubscribe(forget=True), BrokerClosedError)
             await refused("open of a closed broker", broker.open(), BrokerClosedError)
             broker = await trial.raw.make()
 

@@ -226,6 +226,25 @@ class DeliveryChecks[TMessage](BrokerChecks[TMessage]):
             expect("the attempts", [seen.attempt for seen in consumer.tries(message)], [1, 2])
         await self.nothing_waits(trial, broker, [subscription], TOPIC)
 
+    @check("broker-101")
+    async def test_handler_cancels_its_task(self, trial: Trial[Brokers[TMessage]]) -> None:
+        """A handler that cancels the task it runs in has failed, and others are called all the same."""
+        broker, messages = await self.broker(trial), self.some(4)
+
+        async def cancel(seen: Seen[TMessage]) -> None:
+            if seen.message == messages[0] and seen.attempt == 1:
+                task = asyncio.current_task()
+                assert task is not None
+                task.cancel()
+                await asyncio.sleep(0)
+
+        consumer = self.consumer(trial, act=cancel)
+        subscription = await broker.subscribe(TOPIC, consumer, group=GROUP, **self.prompt())
+        await self.publish_all(broker, TOPIC, messages)
+        await self.until_handled(messages, consumer)
+        expect("the attempts", [seen.attempt for seen in consumer.tries(messages[0])], [1, 2])
+        await self.nothing_waits(trial, broker, [subscription], TOPIC)
+
     @check("broker-13")
     async def test_coming_and_going(self, trial: Trial[Brokers[TMessage]]) -> None:
         """While many messages are published, some of them fail, and members come and go, each is handled once."""

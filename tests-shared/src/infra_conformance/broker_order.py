@@ -209,6 +209,17 @@ class OrderChecks[TMessage](BrokerChecks[TMessage]):
         expect("how many ran at once", consumer.most, 3)
         self.once_each("what was handled", messages, consumer)
 
+    @check("broker-100", requires="supports_partitions")
+    async def test_one_at_a_time(self, trial: Trial[Brokers[TMessage]]) -> None:
+        """Where others wait for a partition behind the member that has it, each message is handled as it comes."""
+        broker = await self.broker(trial)
+        consumers = [self.consumer(trial, name) for name in "ABC"]
+        for consumer in consumers:
+            await broker.subscribe(TOPIC, consumer, group=GROUP, partitions=1)
+        for message in self.some(6):
+            await broker.publish(TOPIC, message, key=KEYS[0])
+            await self.until_handled([message], *consumers)
+
 
 async def _dawdle(seen: Seen[Any]) -> None:
     await asyncio.sleep(sum(seen.id.encode()) % 3 * 0.001)

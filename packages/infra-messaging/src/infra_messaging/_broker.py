@@ -20,6 +20,7 @@ from infra_messaging._waiting import carried_through, ended, limit
 from infra_messaging.messages import MessagingMessages
 from infra_protocols import (
     BrokerClosedError,
+    BrokerUnavailableError,
     Clock,
     DeadLetterQueue,
     Header,
@@ -31,6 +32,7 @@ from infra_protocols import (
     SubscriptionOptions,
     SystemClock,
     ValidationError,
+    full_jitter,
     or_raise,
     require_group,
     require_headers,
@@ -41,6 +43,8 @@ from infra_protocols import (
 from infra_result import Err, Result
 
 _KNOWN_TOPICS: Final = 10_000
+_REPLY_TRIALS: Final = 5
+_REPLY_DELAY: Final = 0.2
 _LOG: Final = logging.getLogger("infra_messaging")
 
 
@@ -232,14 +236,23 @@ class Broker[TMessage]:
         headers = {Header.REPLY_FOR.value: request.id}
         if error is None:
             # As on the topic of the request: those who have asked know what comes there.
-            sealed = self._seal(topic, self._encode(request.topic, message), None, headers, None)
-            await self._store(sealed)
+            data = self._encode(request.topic, message)
+        else:
+            data = b""
+            headers[Header.REPLY_ERROR.value] = type(error).__name__
+        envelope = self._seal(topic, data, None, headers, None)
+        failures = 0
+        while True:
+            try:
+                await self._store(envelope)
+            except Exception as failure:
+                failures += 1
+                if isinstance(failure, BrokerUnavailableError) and failures < _REPLY_TRIALS:
+                    await asyncio.sleep(full_jitter(0, _REPLY_DELAY, _REPLY_DELAY))
+                    continue
+                # What was done is done, also where that cannot be told.
+                _LOG.warning(MessagingMessages.REPLY_FAILED.format(id=request.id), exc_info=failure)
             return
-        headers[Header.REPLY_ERROR.value] = type(error).__name__
-        try:
-            await self._store(self._seal(topic, b"", None, headers, None))
-        except Exception as failure:
-            _LOG.warning(MessagingMessages.REPLY_FAILED.format(id=request.id), exc_info=failure)
 
     async def _store(self, envelope: Envelope) -> None:
         storing = self._keep(envelope)
@@ -268,8 +281,9 @@ class Broker[TMessage]:
             joining.set_result(None)
 
     async def _forget(self, pattern: str, group: str) -> None:
-        if self._state in (_OPEN, _State.CLOSING):
-            await self._engine.forget(pattern, group)
+        if self._state is not _OPEN:
+            self._check_not_closed()
+        await self._engine.forget(pattern, group)
 
     def _hurry(self) -> None:
         for consumer in self._consumers:
@@ -294,6 +308,7 @@ class Broker[TMessage]:
         self._requests.fail()
         if replies is not None:
             await self._end("replies", replies.end())
+        self._state = _State.CLOSED  # what came now would find the engine closed, and might open it again
         closing = asyncio.get_running_loop().create_task(self._engine.close())
         await self._end("engine", closing)
 

@@ -7,10 +7,15 @@ from typing import Any, Final, Protocol
 
 from infra_messaging._codecs import Encoding
 from infra_messaging._engine import Envelope, Received
-from infra_protocols import Clock, SubscriptionConfig, correlation_id, delivery
+from infra_protocols import Clock, SubscriptionConfig, correlation_id, delivery, topic_matches
 
 # Replies are for those who wait for them, and not for who listens to everything.
 REPLIES = "_reply."
+
+
+def is_for(pattern: str, topic: str) -> bool:
+    """Say whether what is published on `topic` goes to a group with this pattern."""
+    return pattern == topic if topic.startswith(REPLIES) else topic_matches(pattern, topic)
 
 
 class UndecodableError(Exception):

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import Final
 
 from infra_messaging._engine import Envelope, Received
+from infra_messaging._handling import is_for
 from infra_messaging._slots import slot
 from infra_messaging.messages import MessagingMessages
 from infra_protocols import (
@@ -13,7 +14,6 @@ from infra_protocols import (
     DeadLetter,
     SubscriptionConfig,
     ValidationError,
-    topic_matches,
 )
 
 _REMEMBERED_IDS: Final = 10_000
@@ -236,19 +236,16 @@ class MemoryEngine:
             self._routes.clear()
 
     def groups_for(self, letter: DeadLetter[bytes], group: _Group | None) -> list[_Group]:
-        """Return the group that could not handle it; of a letter that was made by hand, those of its name."""
+        """Return the group that could not handle it; of a letter that was made by hand, the first of its name."""
         if group is not None:
             return [group] if group in self._groups else []
-        return [
-            each
-            for each in self._groups
-            if each.name == letter.group and each.name is not None and topic_matches(each.pattern, letter.topic)
-        ]
+        named = [each for each in self._groups if each.name is not None and each.name == letter.group]
+        return [each for each in named if is_for(each.pattern, letter.topic)][:1]
 
     def _route(self, topic: str) -> list[_Group]:
         if len(self._routes) >= _REMEMBERED_TOPICS:
             self._routes.clear()
-        groups = self._routes[topic] = [each for each in self._groups if topic_matches(each.pattern, topic)]
+        groups = self._routes[topic] = [each for each in self._groups if is_for(each.pattern, topic)]
         return groups
 
     def _remember(self, id: str) -> None:

@@ -27,6 +27,7 @@ class Requests:
         self._subscribe = subscribe
         self._lock = asyncio.Lock()
         self._waiting: dict[str, tuple[str, Waiter]] = {}
+        self._over = False
         self.topic = ""
         self.consumer: Consumer | None = None
 
@@ -40,13 +41,16 @@ class Requests:
                 self.consumer = await self._subscribe(self.topic)
 
     def expect(self, id: str, topic: str) -> Waiter:
+        if self._over:
+            raise BrokerClosedError(MessagingMessages.MESSAGING_CLOSED)
         waiter: Waiter = asyncio.get_running_loop().create_future()
         self._waiting[id] = topic, waiter
         waiter.add_done_callback(lambda _: self._waiting.pop(id, None))
         return waiter
 
     def fail(self) -> None:
-        """Have all that wait end: no reply comes any more."""
+        """Have all that wait end, and all that come: there are no replies any more."""
+        self._over = True
         for _, waiter in list(self._waiting.values()):
             if not waiter.done():
                 waiter.set_exception(BrokerClosedError(MessagingMessages.MESSAGING_CLOSED, operation=REQUEST))

@@ -22,7 +22,7 @@ class MessagingMessages(ErrorMessages):
     HANDLER_FAILED: Final[str] = "Subscription to {pattern}: delivery {attempt} of message {id} failed"
     HANDLER_ENDED: Final[str] = "The handler {handler} ended in {error}"
     MESSAGE_DEAD: Final[str] = "Subscription to {pattern}: message {id} is a dead letter"
-    REPLY_FAILED: Final[str] = "Nobody could be told that the request {id} has failed"
+    REPLY_FAILED: Final[str] = "The reply to the request {id} could not be sent"
     CLOSE_FAILED: Final[str] = "The broker was closed, but for: {call}"
 
     # Outbox and inbox

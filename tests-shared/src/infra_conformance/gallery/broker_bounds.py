@@ -8,6 +8,7 @@ from infra_conformance.gallery.memory_broker import MemoryBroker
 from infra_conformance.gallery.memory_brokers import fault
 from infra_conformance.gallery.memory_hub import Envelope, Group, Hub, Item
 from infra_conformance.gallery.memory_subscription import MemorySubscription
+from infra_protocols.clock import Clock
 from infra_protocols.errors import BacklogFullError, ValidationError
 from infra_protocols.messages import ErrorMessages
 
@@ -228,6 +229,20 @@ class IdsOfSmallLetters(Hub):
         return known
 
 
+class WakesInTurn(Hub):
+    """It wakes one member for each message, the next each time, whoever has the partition."""
+
+    def __init__(self, clock: Clock) -> None:
+        super().__init__(clock)
+        self.turn: int = 0
+
+    def add(self, group: Group, envelope: Envelope) -> None:
+        members, self.turn = group.members, self.turn + 1
+        group.members = members[self.turn % len(members) :][:1] if members else members
+        super().add(group, envelope)
+        group.members = members
+
+
 FAULTS: Final[list[Fault]] = [
     fault(MixesPartitions, "66", "67"),
     fault(PassesTheFailing, "67", "68", "69"),
@@ -254,4 +269,5 @@ FAULTS: Final[list[Fault]] = [
     fault(RefusesTheSecond, "82"),
     fault(KnowsItByItsText, "82"),
     fault(IdsOfSmallLetters, "82"),
+    fault(WakesInTurn, "100"),
 ]

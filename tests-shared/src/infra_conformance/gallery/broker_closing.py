@@ -301,6 +301,13 @@ class SwallowsCancel(MemoryBroker):
             await super().leave_all(timeout)
 
 
+class ForgetsInSilence(MemorySubscription):
+    """After the end of its broker it forgets no group, and says nothing."""
+
+    async def unsubscribe(self, *, forget: bool = False) -> None:
+        await super().unsubscribe(forget=forget and self.broker.is_open)
+
+
 FAULTS: Final[list[Fault]] = [
     fault(NeverRefuses, "58", "94"),
     fault(OpensAgain, "58"),
@@ -331,4 +338,5 @@ FAULTS: Final[list[Fault]] = [
     fault(LeavesAMember, "92"),
     fault(GivesUpLeaving, "93", "94"),
     fault(SwallowsCancel, "94"),
+    fault(ForgetsInSilence, "58"),
 ]

@@ -199,6 +199,17 @@ class StopsWhenCut(MemoryBroker):
             each.runner.cancel()
 
 
+class StopsWithItsHandler(MemorySubscription):
+    """When a handler cancels the task that it runs in, no other is called any more."""
+
+    async def handle(self, item: Item) -> None:
+        try:
+            await super().handle(item)
+        except asyncio.CancelledError:
+            self.runner.cancel()
+            raise
+
+
 class LeavesATask(MemorySubscription):
     """It leaves a task behind."""
 
@@ -231,4 +242,5 @@ FAULTS: Final[list[Fault]] = [
     fault(LosesWhatFailed, "10", "13", "55", "97"),
     fault(StopsWhenCut, "14"),
     fault(LeavesATask, "02", "22"),
+    fault(StopsWithItsHandler, "101"),
 ]

@@ -224,6 +224,8 @@ class MemorySubscription(Member):
 
     async def unsubscribe(self, *, forget: bool = False) -> None:
         await self.leave(self.broker.close_timeout)
+        if forget:
+            self.broker.check_open("unsubscribe")
         if forget or self.group is None:
             self.hub.forget(self.members)
 

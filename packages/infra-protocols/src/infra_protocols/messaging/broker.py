@@ -201,6 +201,7 @@ class Subscription(Protocol):
 
         Raises:
             BrokerUnavailableError: the engine does not answer; the handler is not called any more all the same.
+            BrokerClosedError: the broker was closed before, so that the group cannot be forgotten.
         """
         ...
 
@@ -346,7 +347,8 @@ class MessageBroker[TMessage](Protocol):
         """
         Publish `message` as a request, and return the first reply that comes in time.
 
-        What a handler returns is the reply, unless that is `None`.
+        What a handler returns is the reply, unless that is `None`. Where the engine does not take the reply, the
+        request is settled all the same: a handler that has returned is not called again for that.
 
         Args:
             topic: see `publish`.
