@@ -612,6 +612,22 @@ async def test_what_is_anothers_by_now_is_not_handled(engine: Scripted) -> None:
         await until(lambda: len(taker.got) == 4 + len(more))
 
 
+async def test_what_waits_in_a_partition_is_not_begun_while_another_may_have_it(engine: Scripted) -> None:
+    async def act(message: str) -> None:
+        await asyncio.sleep(20)
+
+    async with opened(engine) as broker:
+        taker = Taker(act)
+        await broker.subscribe(TOPIC, taker, group="g", lease=30, partitions=1)
+        engine.fail("renew")
+        for message in ("one", "two", "three"):
+            await broker.publish(TOPIC, message, key="k")
+        await asyncio.sleep(100)
+        assert taker.got == ["one", "two"]  # the second began before the lease was over
+        engine.heal()
+        await until(lambda: taker.got == ["one", "two", "three"])
+
+
 @pytest.mark.parametrize("raises", [False, True])
 async def test_a_handler_that_cancels_its_task_harms_no_message_but_its_own(engine: Scripted, raises: bool) -> None:
     async def act(message: str) -> None:

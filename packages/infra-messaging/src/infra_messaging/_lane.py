@@ -59,10 +59,14 @@ class Lane:
         self._stopped = self._over = False
         self._stopping = asyncio.Event()
         self._arrived = asyncio.Event()
+        self._ours = asyncio.Event()
+        """Set while the lease of this lane was renewed in time: until then nobody else has what is held."""
+        self._lapse: asyncio.TimerHandle | None = None
         self._room = asyncio.Event()
         self._finished = asyncio.Event()
 
     def start(self) -> None:
+        self._hold(asyncio.get_running_loop().time())
         self._receiver = self._task(self._receive(), "receive")
         self._settler = self._task(self._settle(), "settle")
         self._workers = [self._task(self._work(place), "work") for place in range(self._config.concurrency)]
@@ -78,7 +82,17 @@ class Lane:
         """Renew the leases of all that is held, and say whether that went well."""
         running = [received for received in self._running if received is not None]
         held = [*running, *self._left, *self._later, *self._waiting, *self._done, *self._settling]
-        return await self._succeeds("renew", partial(self._feed.renew, held))
+        began = asyncio.get_running_loop().time()
+        renewed = await self._succeeds("renew", partial(self._feed.renew, held))
+        if renewed and not self._stopped:
+            self._hold(began)
+        return renewed
+
+    def _hold(self, since: float) -> None:
+        if self._lapse is not None:
+            self._lapse.cancel()
+        self._lapse = asyncio.get_running_loop().call_at(since + self._config.lease, self._ours.clear)
+        self._ours.set()
 
     def _drop(self, lost: Collection[Received]) -> None:
         """Let go of what is another member's by now, unless its handling was begun."""
@@ -99,6 +113,9 @@ class Lane:
         self._stopped = True
         self._stopping.set()
         self._arrived.set()
+        self._ours.set()
+        if self._lapse is not None:
+            self._lapse.cancel()
         self._receiver.cancel()
         await ended(self._receiver)
         for timer in self._later.values():
@@ -167,7 +184,7 @@ class Lane:
     async def _work(self, place: int) -> None:
         waiting, running, most = self._waiting, self._running, self._config.max_deliveries
         read, call, answer = self._handling.read, self._handling.call, self._handling.answer
-        is_cancelled = cast("asyncio.Task[None]", asyncio.current_task()).cancelling
+        is_cancelled, ordered = cast("asyncio.Task[None]", asyncio.current_task()).cancelling, self._ordered
         while not self._stopped:
             if not waiting:
                 delivery.set(None)
@@ -175,6 +192,9 @@ class Lane:
                 self._room.set()  # what is done is settled in the next turn, and the next received in the same
                 self._arrived.clear()
                 await self._arrived.wait()
+                continue
+            if ordered and not self._ours.is_set():
+                await self._ours.wait()  # who else has this part by now goes on with it
                 continue
             received = running[place] = waiting.popleft()
             try:
