@@ -1,7 +1,7 @@
 """What is of NATS alone: its clients, streams and limits, when they fail, are lost or are reached."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Iterable
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from typing import Any, cast
@@ -10,12 +10,19 @@ from uuid import uuid4
 import nats
 import pytest
 from nats.aio.client import Client
+from nats.aio.msg import Msg
 
 from infra_conformance.engines import provided
 from infra_conformance.proxy import Proxy
 from infra_conformance.servers import NATS, Server
+from infra_messaging._engine import Envelope, Received
 from infra_messaging.nats import NatsBroker
-from infra_protocols import BrokerRefusedError, BrokerUnavailableError, MessagingError
+from infra_messaging.nats._engine import NatsEngine
+from infra_messaging.nats._feed import NatsFeed
+from infra_messaging.nats._link import Link
+from infra_messaging.nats._names import Names
+from infra_messaging.nats._tallies import counted
+from infra_protocols import BrokerRefusedError, BrokerUnavailableError, MessagingError, SubscriptionConfig
 
 TIMEOUT = 1.0
 SOON = 15.0
@@ -159,6 +166,103 @@ async def test_a_subscription_that_is_a_group_of_its_own_is_made_anew_when_the_s
         while not shelf.messages:
             await until_it_works(lambda: broker.publish("orders.new", "again"))
             await asyncio.sleep(0.05)
+
+
+# -- Leases.
+
+
+@pytest.fixture
+async def engine(server: Server, stack: AsyncExitStack, namespace: str) -> NatsEngine:
+    engine = NatsEngine(Link(await client_at(server.url, stack), 30.0), Names(namespace), 1000)
+    await engine.open()
+    stack.push_async_callback(engine.close)
+    return engine
+
+
+async def feed_of(engine: NatsEngine, group: str | None, stack: AsyncExitStack, **options: Any) -> NatsFeed:
+    (feed,) = await engine.subscribe("orders.*", group, SubscriptionConfig(**options))
+    feed.attach(lambda _: None)
+    stack.push_async_callback(feed.close)
+    return feed
+
+
+async def some_of(feed: NatsFeed, most: int) -> list[Received]:
+    """Receive until there is something."""
+    async with asyncio.timeout(30):
+        while not (taken := await feed.receive(most)):
+            pass
+    return list(taken)
+
+
+async def fill(engine: NatsEngine, *ids: str) -> None:
+    for id in ids:
+        await engine.publish(Envelope(id, "orders.new", "ada", {}, b"data"))
+
+
+def data_of(received: Iterable[Received]) -> list[tuple[str, int]]:
+    return [(each.id, each.attempt) for each in received]
+
+
+@pytest.mark.parametrize("group", [None, "shipping"])
+async def test_what_the_broker_has_not_taken_yet_is_renewed(
+    group: str | None, server: Server, engine: NatsEngine, stack: AsyncExitStack, namespace: str
+) -> None:
+    watching, renewed = await client_at(server.url, stack), set[str]()
+
+    async def note(message: Msg) -> None:
+        if message.data == b"+WPI":
+            renewed.add(counted(message.subject)[1])
+
+    await cast("Any", watching).subscribe(f"$JS.ACK.{namespace}_messages.>", cb=note)
+    await watching.flush()
+    feed = await feed_of(engine, group, stack)
+    await feed.receive(10)
+    await fill(engine, "1", "2", "3")
+    (first,) = await some_of(feed, 1)
+    async with asyncio.timeout(30):
+        while renewed != {"2", "3"}:
+            await feed.renew([])
+            await asyncio.sleep(0.01)
+    assert data_of([first, *await some_of(feed, 1), *await some_of(feed, 1)]) == [("1", 1), ("2", 1), ("3", 1)]
+
+
+@pytest.mark.parametrize("group", [None, "shipping"])
+async def test_what_comes_again_while_it_is_held_is_handed_out_once(
+    group: str | None, server: Server, engine: NatsEngine, stack: AsyncExitStack, namespace: str
+) -> None:
+    feed = await feed_of(engine, group, stack, lease=0.2)
+    await feed.receive(10)
+    await fill(engine, "1", "2")
+    (first,) = await some_of(feed, 1)
+    before = first.token
+    await until(lambda: counted(first.token)[0] >= 3)  # its lease is over, and over again
+    (second,) = await some_of(feed, 10)
+    assert data_of([first, second]) == [("1", 1), ("2", 1)]
+    assert first.token != before
+    await feed.settle([first, second])
+    await fill(engine, "3")
+    third = await some_of(feed, 10)
+    assert data_of(third) == [("3", 1)]
+    await feed.settle(third)
+    look: Any = (await client_at(server.url, stack)).jsm()  # pyright: ignore[reportUnknownMemberType]
+    async with asyncio.timeout(30):
+        while (await look.consumers_info(f"{namespace}_messages"))[0].num_ack_pending:
+            await asyncio.sleep(0.01)
+
+
+async def test_what_another_has_settled_in_a_partition_is_let_go(engine: NatsEngine, stack: AsyncExitStack) -> None:
+    late, quick = [await feed_of(engine, "shipping", stack, partitions=1, lease=0.2) for _ in range(2)]
+    lost: list[Received] = []
+    late.attach(lost.extend)
+    await fill(engine, "1")
+    first = await some_of(late, 1)
+    again = await some_of(quick, 1)
+    assert data_of(again) == [("1", 2)]
+    assert lost == []
+    await quick.settle(again)
+    await fill(engine, "2")
+    assert data_of(await some_of(late, 1)) == [("2", 1)]
+    assert lost == first
 
 
 # -- Limits.

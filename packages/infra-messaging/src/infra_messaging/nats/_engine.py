@@ -117,7 +117,8 @@ class NatsEngine:
         async def make() -> None:
             await self._link.call(verb, {"stream_name": stream, "config": about})
 
-        return NatsFeed(self._link, self._names, self.letters, origin, inbox, make, own=own)
+        ordered = config.partitions is not None
+        return NatsFeed(self._link, self._names, self.letters, origin, inbox, make, ordered=ordered, own=own)
 
     async def _make(self, stream: str, subjects: list[str], **more: Any) -> None:
         """Make the stream; one that is there stays as it is, but for `max_msgs`, which can grow."""
