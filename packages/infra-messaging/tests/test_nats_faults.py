@@ -1,10 +1,10 @@
 """What is of NATS alone: its clients, streams and limits, when they fail, are lost or are reached."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Iterable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Iterable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import replace
-from typing import Any, cast
+from typing import Any, cast, override
 from uuid import uuid4
 
 import nats
@@ -19,10 +19,17 @@ from infra_messaging._engine import Envelope, Received
 from infra_messaging.nats import NatsBroker
 from infra_messaging.nats._engine import NatsEngine
 from infra_messaging.nats._feed import NatsFeed
+from infra_messaging.nats._groups import Group, Groups
 from infra_messaging.nats._link import Link
 from infra_messaging.nats._names import Names
 from infra_messaging.nats._tallies import counted
-from infra_protocols import BrokerRefusedError, BrokerUnavailableError, MessagingError, SubscriptionConfig
+from infra_protocols import (
+    BrokerRefusedError,
+    BrokerUnavailableError,
+    MessagingError,
+    SubscriptionConfig,
+    ValidationError,
+)
 
 TIMEOUT = 1.0
 SOON = 15.0
@@ -246,7 +253,7 @@ async def test_what_comes_again_while_it_is_held_is_handed_out_once(
     await feed.settle(third)
     look: Any = (await client_at(server.url, stack)).jsm()  # pyright: ignore[reportUnknownMemberType]
     async with asyncio.timeout(30):
-        while (await look.consumers_info(f"{namespace}_messages"))[0].num_ack_pending:
+        while (await look.consumers_info(f"{namespace}_messages"))[0].num_ack_pending:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
 
 
@@ -263,6 +270,84 @@ async def test_what_another_has_settled_in_a_partition_is_let_go(engine: NatsEng
     await fill(engine, "2")
     assert data_of(await some_of(late, 1)) == [("2", 1)]
     assert lost == first
+
+
+# -- Groups that are forgotten.
+
+
+class Meddled(Link):
+    """Before it makes the first consumer, somebody else does something."""
+
+    meddle: Callable[[], Awaitable[object]] | None = None
+
+    @override
+    async def call(self, verb: str, what: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        if verb.startswith("CONSUMER.DURABLE.CREATE") and self.meddle is not None:
+            meddle, self.meddle = self.meddle, None
+            await meddle()
+        return await super().call(verb, what)
+
+
+@pytest.fixture
+async def link(server: Server, stack: AsyncExitStack) -> Meddled:
+    return Meddled(await client_at(server.url, stack), 30.0)
+
+
+@pytest.fixture
+async def meddled(link: Meddled, engine: NatsEngine, stack: AsyncExitStack, namespace: str) -> NatsEngine:
+    """Another engine of the namespace of `engine`, by `link`."""
+    meddled = NatsEngine(link, Names(namespace), 1000)
+    await meddled.open()
+    stack.push_async_callback(meddled.close)
+    return meddled
+
+
+async def consumers(link: Link, namespace: str) -> list[str]:
+    return [each["name"] for each in (await link.call(f"CONSUMER.LIST.{namespace}_messages"))["consumers"] or ()]
+
+
+IN_FOUR = SubscriptionConfig(partitions=4)
+
+
+async def test_forgetting_finds_what_there_is_of_a_group(engine: NatsEngine, link: Meddled, namespace: str) -> None:
+    await link.open()
+    for group in ("shipping", "billing"):
+        for feed in await engine.subscribe("orders.*", group, IN_FOUR):
+            await feed.close()
+    await Groups(link, Names(namespace)).drop(Group("orders.*", "shipping", 4))
+    await engine.forget("orders.*", "shipping")
+    assert len(await consumers(link, namespace)) == 4
+    await engine.forget("orders.*", "billing")
+    assert await consumers(link, namespace) == []
+    await link.close()
+
+
+async def test_who_joins_a_group_that_is_being_forgotten_makes_it_anew(
+    engine: NatsEngine, meddled: NatsEngine, link: Meddled, namespace: str
+) -> None:
+    link.meddle = lambda: engine.forget("orders.*", "shipping")
+    feeds = await meddled.subscribe("orders.*", "shipping", IN_FOUR)
+    with pytest.raises(ValidationError):
+        await engine.subscribe("orders.*", "shipping", SubscriptionConfig())
+    assert len(await consumers(link, namespace)) == 4
+    for feed in feeds:
+        await feed.close()
+    await engine.forget("orders.*", "shipping")
+    assert await consumers(link, namespace) == []
+
+
+async def test_who_joins_a_group_that_was_made_anew_with_other_partitions_is_refused(
+    engine: NatsEngine, meddled: NatsEngine, link: Meddled, namespace: str
+) -> None:
+    async def make_anew() -> None:
+        await engine.forget("orders.*", "shipping")
+        (feed,) = await engine.subscribe("orders.*", "shipping", SubscriptionConfig())
+        await feed.close()
+
+    link.meddle = make_anew
+    with pytest.raises(ValidationError):
+        await meddled.subscribe("orders.*", "shipping", IN_FOUR)
+    assert len(await consumers(link, namespace)) == 1
 
 
 # -- Limits.

@@ -118,7 +118,7 @@ class NatsFeed:
             return
         try:
             if self._own:
-                await self._link.find(f"CONSUMER.DELETE.{self._names.messages}.{self._consumer}")
+                await self._link.end(self._names.messages, self._consumer)
             else:
                 await self._leave()
                 await self._sort_out()

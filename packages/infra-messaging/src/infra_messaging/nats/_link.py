@@ -138,6 +138,15 @@ class Link:
                 return None
             raise
 
+    async def end(self, stream: str, consumer: str) -> None:
+        """Have the consumer deleted, if it is there."""
+        try:
+            await self.find(f"CONSUMER.DELETE.{stream}.{consumer}")
+        except BrokerRefusedError:
+            # A file of it that was just being written stays (2.9.10), and is nothing without the others.
+            if await self.find(f"CONSUMER.INFO.{stream}.{consumer}") is not None:
+                raise
+
     # -- What a stream has.
 
     async def last(self, stream: str, subject: str) -> "Stored | None":
@@ -193,7 +202,7 @@ class Link:
             raise unavailable(f"no answer within {self.timeout}s") from None
         finally:
             await self.ignore(subscription)
-        await self.find(f"CONSUMER.DELETE.{stream}.{made['name']}")
+        await self.end(stream, made["name"])
         return found
 
     # -- What is only sent.

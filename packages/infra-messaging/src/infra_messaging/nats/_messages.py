@@ -77,35 +77,9 @@ class Messages:
             return False
         return True
 
-    # -- What is removed.
+    # -- Who wants them.
 
-    async def _sweep(self) -> None:
-        while True:
-            await asyncio.sleep(uniform(_PAUSE, 3 * _PAUSE))  # so that not all brokers look at once
-            try:
-                state = await self._state()
-                if state["messages"] > _FEW:
-                    await self._trim(state, await self._groups())
-            except MessagingError as error:
-                _LOG.debug(MessagingMessages.NATS_NOT_TRIMMED.format(namespace=self._names.namespace), exc_info=error)
-
-    async def _make_room(self, subjects: Sequence[str]) -> "Sequence[_Full]":
-        state = await self._state()
-        groups = await self._groups()
-        has_room = await self._trim(state, groups)
-        return [_Full(has_room, groups is None or _wants(groups, subject)) for subject in subjects]
-
-    async def _trim(self, state: dict[str, Any], groups: list[dict[str, Any]] | None) -> bool:
-        """Remove what none of `groups`, which were told after `state`, wants any more; say whether there was some."""
-        if groups is None or (settled := await self._settled(groups, state["last_seq"])) < state["first_seq"]:
-            return False
-        await self._link.call(f"STREAM.PURGE.{self._names.messages}", {"seq": settled + 1})
-        return True
-
-    async def _state(self) -> dict[str, Any]:
-        return (await self._link.call(f"STREAM.INFO.{self._names.messages}"))["state"]
-
-    async def _groups(self) -> list[dict[str, Any]] | None:
+    async def groups(self) -> list[dict[str, Any]] | None:
         """Return the consumers; those that come later want nothing of what is there. `None`: they cannot be told."""
         found, pages = await self._pages()
         if pages > 1:  # while one is read, others may move from the next to the one before it
@@ -123,6 +97,34 @@ class Messages:
             pages += 1
             if len(found) >= page["total"] or not page["consumers"]:
                 return found, pages
+
+    # -- What is removed.
+
+    async def _sweep(self) -> None:
+        while True:
+            await asyncio.sleep(uniform(_PAUSE, 3 * _PAUSE))  # so that not all brokers look at once
+            try:
+                state = await self._state()
+                if state["messages"] > _FEW:
+                    await self._trim(state, await self.groups())
+            except MessagingError as error:
+                _LOG.debug(MessagingMessages.NATS_NOT_TRIMMED.format(namespace=self._names.namespace), exc_info=error)
+
+    async def _make_room(self, subjects: Sequence[str]) -> "Sequence[_Full]":
+        state = await self._state()
+        groups = await self.groups()
+        has_room = await self._trim(state, groups)
+        return [_Full(has_room, groups is None or _wants(groups, subject)) for subject in subjects]
+
+    async def _trim(self, state: dict[str, Any], groups: list[dict[str, Any]] | None) -> bool:
+        """Remove what none of `groups`, which were told after `state`, wants any more; say whether there was some."""
+        if groups is None or (settled := await self._settled(groups, state["last_seq"])) < state["first_seq"]:
+            return False
+        await self._link.call(f"STREAM.PURGE.{self._names.messages}", {"seq": settled + 1})
+        return True
+
+    async def _state(self) -> dict[str, Any]:
+        return (await self._link.call(f"STREAM.INFO.{self._names.messages}"))["state"]
 
     async def _settled(self, groups: list[dict[str, Any]], last: int) -> int:
         """
