@@ -34,6 +34,8 @@ _READING: Final = 10_000_000_000
 """After how many nanoseconds the server drops what somebody has read from that does not say so."""
 _NOT_FOUND: Final = frozenset({10014, 10037, 10059})
 """No such consumer, message, stream."""
+_FILES_STAY: Final = 10051
+"""A consumer is gone, unless somebody has made it anew, but not all its files: one was just being written (2.9.10)."""
 _STARTING: Final = frozenset({10008, 10009})
 """JetStream is not ready yet, or has no leader."""
 
@@ -140,12 +142,14 @@ class Link:
 
     async def end(self, stream: str, consumer: str) -> None:
         """Have the consumer deleted, if it is there."""
-        try:
-            await self.find(f"CONSUMER.DELETE.{stream}.{consumer}")
-        except BrokerRefusedError:
-            # A file of it that was just being written stays (2.9.10), and is nothing without the others.
-            if await self.find(f"CONSUMER.INFO.{stream}.{consumer}") is not None:
-                raise
+        while True:
+            try:
+                await self.find(f"CONSUMER.DELETE.{stream}.{consumer}")
+            except BrokerRefusedError as error:
+                if code(error) != _FILES_STAY:
+                    raise
+            else:
+                return
 
     # -- What a stream has.
 
