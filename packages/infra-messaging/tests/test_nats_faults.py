@@ -1,9 +1,11 @@
 """What is of NATS alone: its clients, streams and limits, when they fail, are lost or are reached."""
 
 import asyncio
+import re
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Iterable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any, cast, override
 from uuid import uuid4
 
@@ -26,6 +28,7 @@ from infra_messaging.nats._tallies import counted
 from infra_protocols import (
     BrokerRefusedError,
     BrokerUnavailableError,
+    DeadLetter,
     MessagingError,
     SubscriptionConfig,
     ValidationError,
@@ -383,6 +386,67 @@ async def test_a_message_that_is_too_large_is_refused_and_the_connection_stays(
     await until_letters(broker, 1)
     await member.unsubscribe()
     assert client.stats["reconnects"] == 0
+
+
+TOPIC = ".".join(["orders", "n" * 193])
+NAMES: dict[str, Any] = {"key": "😀" * 1000, "id": "\\" * 200}
+
+
+def less(error: BrokerRefusedError) -> int:
+    """Return by how much less would have been accepted."""
+    size, most = map(int, re.findall(r"\d{4,}", error.message))
+    return size - most
+
+
+async def test_what_is_accepted_can_become_a_dead_letter_and_be_replayed(
+    server: Server, stack: AsyncExitStack, namespace: str
+) -> None:
+    client = await client_at(server.url, stack)
+    broker = await stack.enter_async_context(NatsBroker[str](client, str, namespace=namespace))
+    headers = {f"h{number}": "\\" * 4096 for number in range(12)} | {"last": "x" * 4096}
+    group, message = "g" * 64, "x" * client.max_payload
+
+    async def fail(_: str) -> None:
+        raise KeyError("\x01😀" * 300)
+
+    member = await broker.subscribe(">", fail, group=group, max_deliveries=1)
+    with pytest.raises(BrokerRefusedError) as caught:
+        await broker.publish(TOPIC, "", headers=headers, **NAMES)
+    headers["last"] = headers["last"][less(caught.value) :]
+    with pytest.raises(BrokerRefusedError) as caught:
+        await broker.publish(TOPIC, message, headers=headers, **NAMES)
+    message = message[less(caught.value) :]
+    await broker.publish(TOPIC, message, headers=headers, **NAMES)
+    await until_letters(broker, 1)
+    (letter,) = await broker.dead_letters.peek()
+    assert (letter.message, letter.message_id, letter.key) == (message, NAMES["id"], NAMES["key"])
+    assert letter.headers.items() >= headers.items()
+    await member.unsubscribe()
+    assert await broker.dead_letters.replay(letter.id)
+    await broker.subscribe(">", fail, group=group, max_deliveries=1)
+    await until_letters(broker, 1)
+    (again,) = await broker.dead_letters.peek()
+    assert again.id != letter.id
+    assert (again.message, again.headers) == (message, letter.headers)
+
+
+async def test_a_letter_that_is_too_large_is_refused(server: Server, stack: AsyncExitStack, namespace: str) -> None:
+    broker, now = await broker_at(server.url, namespace, stack, timeout=30.0), datetime.now(UTC)
+    letter = DeadLetter("1", "1", "orders.new", None, {}, "x" * 2_000_000, None, 1, "KeyError", "", now, now)
+    with pytest.raises(BrokerRefusedError):
+        await broker.dead_letters.create(letter)
+
+
+async def test_a_message_is_dropped_the_second_time_whatever_its_headers_say(
+    server: Server, stack: AsyncExitStack, namespace: str
+) -> None:
+    broker, shelf = await broker_at(server.url, namespace, stack, timeout=30.0), Shelf()
+    await broker.subscribe("orders.*", shelf, group="shipping")
+    for message in ("1", "2"):
+        await broker.publish("orders.new", message, id="same", headers={"note": "see:Nats-Msg-Id"})
+    await broker.publish("orders.new", "last")
+    await until(lambda: "last" in shelf.messages)
+    assert shelf.messages == ["1", "last"]
 
 
 async def test_the_limit_of_a_namespace_never_shrinks(server: Server, stack: AsyncExitStack, namespace: str) -> None:

@@ -21,8 +21,12 @@ from infra_protocols import (
 from infra_protocols.batch import Batch
 
 _LOG: Final = logging.getLogger("infra_messaging")
+_HEADERS: Final = 65_535
+"""How many bytes of headers the server takes."""
 _LETTER: Final = 16_384
 """How many bytes are left free in each message, for what a dead letter says besides."""
+_REPLAY: Final = 512
+"""How many bytes are left free in the headers, for those that a replay adds."""
 _PAUSE: Final = 1.0
 """How many seconds at least between two looks for what can be removed."""
 _FEW: Final = 1000
@@ -55,10 +59,15 @@ class Messages:
             self._sweeper.cancel()
             await asyncio.wait((self._sweeper,))
 
-    async def store(self, subject: str, data: bytes, headers: dict[str, str]) -> None:
-        most = self._link.client.max_payload - _LETTER
-        if (bytes := size(headers) + len(data)) > most:
-            raise refused(MessagingMessages.NATS_TOO_LARGE.format(size=bytes, max=most))
+    async def store(self, subject: str, data: bytes, headers: dict[str, str], *, replayed: bool = False) -> None:
+        """Keep the message; if it is not `replayed` it leaves room for its dead letter, and for what a replay adds."""
+        head, most, most_in_all = size(headers), _HEADERS, self._link.client.max_payload
+        if not replayed:
+            most, most_in_all = most - _REPLAY, most_in_all - _LETTER
+        if head > most:
+            raise refused(MessagingMessages.NATS_HEADERS_TOO_LARGE.format(size=head, max=most))
+        if head + len(data) > most_in_all:
+            raise refused(MessagingMessages.NATS_TOO_LARGE.format(size=head + len(data), max=most_in_all))
         if await self._stored(subject, data, headers):
             return
         full = await self._full.ask(subject)
