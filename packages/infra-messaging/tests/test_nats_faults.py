@@ -26,6 +26,7 @@ from infra_messaging.nats._link import Link
 from infra_messaging.nats._names import Names
 from infra_messaging.nats._tallies import counted
 from infra_protocols import (
+    BacklogFullError,
     BrokerRefusedError,
     BrokerUnavailableError,
     DeadLetter,
@@ -464,6 +465,20 @@ async def test_the_limit_of_a_namespace_never_shrinks(server: Server, stack: Asy
     shelf = Shelf()
     await larger.subscribe("orders.*", shelf, group="shipping")
     await until(lambda: shelf.messages == [str(number) for number in range(11)])
+
+
+async def test_a_limit_that_another_has_made_smaller_at_the_same_time_grows_again(
+    server: Server, stack: AsyncExitStack, namespace: str
+) -> None:
+    broker = await broker_at(server.url, namespace, stack, timeout=30.0, max_backlog=10)
+    await (await broker.subscribe("orders.*", Shelf(), group="shipping")).unsubscribe()
+    look: Any = (await client_at(server.url, stack)).jsm()  # pyright: ignore[reportUnknownMemberType]
+    config = (await look.stream_info(f"{namespace}_messages")).config
+    await look.update_stream(config, max_msgs=5)
+    for number in range(10):
+        await broker.publish("orders.new", str(number))
+    with pytest.raises(BacklogFullError):
+        await broker.publish("orders.new", "10")
 
 
 async def test_what_all_groups_have_settled_is_removed(server: Server, stack: AsyncExitStack, namespace: str) -> None:

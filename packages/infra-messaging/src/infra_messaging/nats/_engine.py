@@ -52,7 +52,7 @@ class NatsEngine:
             )
             await self._make(names.records, [names.all_letters, names.all_groups], max_msgs_per_subject=1)
             await self._make(names.tallies, [names.all_tallies], max_msgs_per_subject=1, max_age=_WEEK)
-            self._messages.open()
+            await self._messages.open()
         except BaseException:
             await self._link.close()
             raise
@@ -139,15 +139,10 @@ class NatsEngine:
         return NatsFeed(self._link, self._names, self.letters, origin, inbox, make, ordered=ordered, own=own)
 
     async def _make(self, stream: str, subjects: list[str], **more: Any) -> None:
-        """Make the stream; one that is there stays as it is, but for `max_msgs`, which can grow."""
+        """Make the stream; one that is there stays as it is."""
         config = {"name": stream, "subjects": subjects, "storage": "file", "retention": "limits", "discard": "old"}
-        config |= more
         try:
-            await self._link.call(f"STREAM.CREATE.{stream}", config)
+            await self._link.call(f"STREAM.CREATE.{stream}", config | more)
         except BrokerRefusedError as error:
             if code(error) != _IN_USE:
                 raise
-            there = (await self._link.call(f"STREAM.INFO.{stream}"))["config"]
-            # Never less: the server would drop messages to keep to it.
-            if 0 < there.get("max_msgs", -1) < config.get("max_msgs", 0):
-                await self._link.call(f"STREAM.UPDATE.{stream}", there | {"max_msgs": config["max_msgs"]})

@@ -50,7 +50,8 @@ class Messages:
         self._full: Batch[str, _Full] = Batch(self._make_room, fatal=BrokerUnavailableError)
         self._sweeper: asyncio.Task[None] | None = None
 
-    def open(self) -> None:
+    async def open(self) -> None:
+        await self._grow()
         self._sweeper = asyncio.get_running_loop().create_task(self._sweep(), name="infra_messaging.sweep")
 
     async def close(self) -> None:
@@ -113,17 +114,32 @@ class Messages:
         while True:
             await asyncio.sleep(uniform(_PAUSE, 3 * _PAUSE))  # so that not all brokers look at once
             try:
-                state = await self._state()
+                state = await self._grow()
                 if state["messages"] > _FEW:
                     await self._trim(state, await self.groups())
             except MessagingError as error:
                 _LOG.debug(MessagingMessages.NATS_NOT_TRIMMED.format(namespace=self._names.namespace), exc_info=error)
 
     async def _make_room(self, subjects: Sequence[str]) -> "Sequence[_Full]":
-        state = await self._state()
+        state = await self._grow()
         groups = await self.groups()
-        has_room = await self._trim(state, groups)
+        has_room = await self._trim(state, groups) or state["messages"] < self._max_backlog
         return [_Full(has_room, groups is None or _wants(groups, subject)) for subject in subjects]
+
+    async def _grow(self) -> dict[str, Any]:
+        """
+        Have the stream take as many messages as this broker says, and return its state.
+
+        Never less, as the server would drop messages to keep to it. It does not compare before it changes: of two that
+        grow it at once the smaller may be the second, and so the larger looks again, and again when there is no room.
+        """
+        while True:
+            info = await self._link.call(f"STREAM.INFO.{self._names.messages}")
+            config: dict[str, Any] = info["config"]
+            if not 0 < config.get("max_msgs", -1) < self._max_backlog:
+                return info["state"]
+            what = config | {"max_msgs": self._max_backlog}
+            await self._link.call(f"STREAM.UPDATE.{self._names.messages}", what)
 
     async def _trim(self, state: dict[str, Any], groups: list[dict[str, Any]] | None) -> bool:
         """Remove what none of `groups`, which were told after `state`, wants any more; say whether there was some."""
@@ -131,9 +147,6 @@ class Messages:
             return False
         await self._link.call(f"STREAM.PURGE.{self._names.messages}", {"seq": settled + 1})
         return True
-
-    async def _state(self) -> dict[str, Any]:
-        return (await self._link.call(f"STREAM.INFO.{self._names.messages}"))["state"]
 
     async def _settled(self, groups: list[dict[str, Any]], last: int) -> int:
         """
