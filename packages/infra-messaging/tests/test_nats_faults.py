@@ -280,9 +280,10 @@ async def test_what_another_has_settled_in_a_partition_is_let_go(engine: NatsEng
 
 
 class Meddled(Link):
-    """Before it makes the first consumer, somebody else does something."""
+    """Before it makes the first consumer, or after it has stored the first message, somebody else does something."""
 
     meddle: Callable[[], Awaitable[object]] | None = None
+    stored: Callable[[], Awaitable[object]] | None = None
 
     @override
     async def call(self, verb: str, what: Mapping[str, Any] | None = None) -> dict[str, Any]:
@@ -290,6 +291,14 @@ class Meddled(Link):
             meddle, self.meddle = self.meddle, None
             await meddle()
         return await super().call(verb, what)
+
+    @override
+    async def store(self, subject: str, data: bytes, headers: dict[str, str] | None = None) -> bytes:
+        answer = await super().store(subject, data, headers)
+        if ".m." in subject and self.stored is not None:
+            stored, self.stored = self.stored, None
+            await stored()
+        return answer
 
 
 @pytest.fixture
@@ -352,6 +361,61 @@ async def test_who_joins_a_group_that_was_made_anew_with_other_partitions_is_ref
     with pytest.raises(ValidationError):
         await meddled.subscribe("orders.*", "shipping", IN_FOUR)
     assert len(await consumers(link, namespace)) == 1
+
+
+# -- Letters.
+
+
+def letter_for(group: str) -> DeadLetter[bytes]:
+    now = datetime.now(UTC)
+    return DeadLetter("1", "1", "orders.new", None, {}, None, group, 1, "KeyError", "", now, now, b"data")
+
+
+async def test_of_a_replay_and_a_discard_at_once_one_comes_first(
+    engine: NatsEngine, meddled: NatsEngine, link: Meddled, stack: AsyncExitStack, namespace: str
+) -> None:
+    feed, letter = await feed_of(engine, "shipping", stack), letter_for("shipping")
+    await engine.letters.put(letter)
+    watching, behind = await client_at(cast("Any", link.client).connected_url.geturl(), stack), asyncio.Event()
+    discarding: list[asyncio.Task[bool]] = []
+
+    async def note(message: Msg) -> None:
+        behind.set()
+
+    await cast("Any", watching).subscribe(f"{Names(namespace).letter('1')}.lock", cb=note)
+    await watching.flush()
+
+    async def discard() -> None:
+        behind.clear()
+        discarding.append(asyncio.create_task(engine.letters.remove("1")))
+        waiting = asyncio.create_task(behind.wait())
+        await asyncio.wait((waiting, *discarding), return_when=asyncio.FIRST_COMPLETED)
+        waiting.cancel()
+
+    link.stored = discard
+    assert await meddled.letters.replay(letter)
+    assert await discarding[0] is False
+    assert data_of(await some_of(feed, 1)) == [("1", 1)]
+    assert not await meddled.letters.replay(letter)
+
+
+async def test_a_letter_that_a_dead_process_was_about_to_replay_can_be_discarded(
+    server: Server, stack: AsyncExitStack, namespace: str
+) -> None:
+    link = Link(await client_at(server.url, stack), 0.5)
+    engine = NatsEngine(link, Names(namespace), 1000)
+    await engine.open()
+    stack.push_async_callback(engine.close)
+    await engine.letters.put(letter_for("shipping"))
+    lock = f"{Names(namespace).letter('1')}.lock"
+    await link.store(lock, b"")
+    assert len(await engine.letters.oldest(None)) == 1
+    assert await engine.letters.remove("1")
+    assert not await engine.letters.remove("1")
+    assert await engine.letters.oldest(None) == []
+    async with asyncio.timeout(30):
+        while await link.last(Names(namespace).records, lock) is not None:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
 
 
 # -- Limits.

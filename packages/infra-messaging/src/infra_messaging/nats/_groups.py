@@ -1,15 +1,12 @@
 """The groups there are, and into how many partitions each falls: a record each, written before there is a consumer."""
 
 import json
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from infra_messaging.messages import MessagingMessages
-from infra_messaging.nats._link import Link, Stored, code
+from infra_messaging.nats._link import Link, Stored, only_after, was_behind
 from infra_messaging.nats._names import Names, group_name
 from infra_protocols import BrokerRefusedError, ValidationError
-
-_NONE_BEFORE: Final = {"Nats-Expected-Last-Subject-Sequence": "0"}
-_THERE_IS_ONE: Final = 10071
 
 
 class Group(NamedTuple):
@@ -39,9 +36,9 @@ class Groups:
         """
         while True:
             try:
-                await self._link.store(self._subject(group), json.dumps(group).encode(), dict(_NONE_BEFORE))
+                await self._link.store(self._subject(group), json.dumps(group).encode(), only_after(0))
             except BrokerRefusedError as error:
-                if code(error) != _THERE_IS_ONE:
+                if not was_behind(error):
                     raise
             found = await self._find(group)
             if found is not None:

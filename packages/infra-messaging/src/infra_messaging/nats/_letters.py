@@ -13,6 +13,7 @@ from infra_messaging._engine import Envelope
 from infra_messaging.messages import MessagingMessages
 from infra_messaging.nats._groups import Groups
 from infra_messaging.nats._link import Link, Stored, refused
+from infra_messaging.nats._locks import Locks
 from infra_messaging.nats._messages import Messages
 from infra_messaging.nats._names import Names
 from infra_messaging.nats._wire import NAMED, TARGET, read, write, written
@@ -34,6 +35,7 @@ class NatsLetters:
         self._names = names
         self._messages = messages
         self._groups = groups
+        self._locks = Locks(link, names.records)
 
     async def bury(self, letter: DeadLetter[bytes], origin: Origin | None) -> None:
         record, most = _written(letter, origin), self._link.client.max_payload
@@ -42,31 +44,42 @@ class NatsLetters:
         await self._link.store(self._names.letter(letter.id), record)
 
     async def put(self, letter: DeadLetter[bytes]) -> None:
-        earlier = await self._find(letter.id)
-        same = earlier is not None and _read(earlier.data).group == letter.group
-        await self.bury(letter, _origin(earlier.data) if earlier is not None and same else None)
+        async with self._locks.lock(self._names.letter(letter.id)):
+            earlier = await self._find(letter.id)
+            same = earlier is not None and _read(earlier.data).group == letter.group
+            await self.bury(letter, _origin(earlier.data) if earlier is not None and same else None)
 
     async def get(self, id: str) -> DeadLetter[bytes] | None:
         found = await self._find(id)
         return None if found is None else _read(found.data)
 
     async def oldest(self, limit: int | None) -> list[DeadLetter[bytes]]:
-        return [_read(each) for each in await self._link.read(self._names.records, self._names.all_letters, limit)]
+        return [_read(each) for each in await self._link.read(self._names.records, self._names.letters, limit)]
 
     async def remove(self, id: str) -> bool:
-        return await self._link.remove(self._names.records, self._names.letter(id))
+        subject = self._names.letter(id)
+        async with self._locks.lock(subject):
+            return await self._link.remove(self._names.records, subject)
 
     async def replay(self, letter: DeadLetter[bytes]) -> bool:
+        subject = self._names.letter(letter.id)
+        # First kept as a message, then dropped as a letter: nowhere it would be lost, and under the lock nobody else
+        # can drop it in between.
+        async with self._locks.lock(subject):
+            return await self._keep_again(letter) and await self._link.remove(self._names.records, subject)
+
+    async def _keep_again(self, letter: DeadLetter[bytes]) -> bool:
+        """Keep the message for the group that the letter is of, if both are there."""
         found = await self._find(letter.id)
         targets = [] if found is None else await self._targets(_read(found.data), _origin(found.data))
         if found is None or not targets:
             return False
         envelope = Envelope(letter.message_id, letter.topic, letter.key, letter.headers, letter.data or b"")
         for target in targets:
-            # Twice at once, or once more after a failure, is one message.
+            # Once more after a failure is one message.
             headers = {NAMED: f"{target}.{found.place}", TARGET: target} | written(envelope)
             await self._messages.store(self._names.message(envelope), envelope.data, headers, replayed=True)
-        return await self.remove(letter.id)
+        return True
 
     async def _targets(self, letter: DeadLetter[bytes], origin: Origin | None) -> list[str]:
         """Return the group that could not handle it, if it is there; of one made by hand those of its name."""

@@ -44,6 +44,7 @@ class Names:
         self.tallies = f"{namespace}_tallies"
         self.all_messages = f"{namespace}.m.>"
         self.all_letters = f"{namespace}.l.>"
+        self.letters = f"{namespace}.l.*"
         self.all_groups = f"{namespace}.g.>"
         self.all_tallies = f"{namespace}.t.>"
 
