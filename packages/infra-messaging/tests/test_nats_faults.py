@@ -160,6 +160,20 @@ async def test_a_call_that_waits_for_a_stalled_connection_can_be_cancelled(
     proxy.restore()
 
 
+async def test_a_call_whose_connection_is_lost_fails_at_once(
+    proxy: Proxy, stack: AsyncExitStack, namespace: str
+) -> None:
+    broker = await broker_at(by(proxy), namespace, stack, timeout=600.0)
+    proxy.to_server.hold()
+    publishing = asyncio.create_task(broker.publish("orders.new", "1"))
+    await asyncio.wait_for(proxy.to_server.held(), SOON)
+    proxy.cut()
+    proxy.restore()
+    with pytest.raises(BrokerUnavailableError):
+        await asyncio.wait_for(publishing, SOON)
+    await asyncio.wait_for(broker.publish("orders.new", "1"), SOON)
+
+
 async def test_a_subscription_that_is_a_group_of_its_own_is_made_anew_when_the_server_has_dropped_it(
     server: Server, proxy: Proxy, stack: AsyncExitStack, namespace: str
 ) -> None:

@@ -48,6 +48,18 @@ class Stored(NamedTuple):
     data: bytes
 
 
+class _Asked:
+    """What was asked, and is not answered."""
+
+    __slots__ = ("answer", "connection", "due")
+
+    def __init__(self, answer: asyncio.Future[Msg], due: float) -> None:
+        self.answer = answer
+        self.due = due
+        self.connection: int | None = None
+        """On which connection it was sent; `None` while it is not."""
+
+
 class Link:
     """A client of somebody else's, and the inbox to which answers come."""
 
@@ -55,7 +67,7 @@ class Link:
         self.client = client
         self.timeout = timeout
         self._numbers = count()
-        self._waiting: dict[str, tuple[asyncio.Future[Msg], float]] = {}
+        self._waiting: dict[str, _Asked] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._inbox = ""
         self._subscription: Subscription | None = None
@@ -70,7 +82,7 @@ class Link:
         """Wait for the answers to what was asked, and take no more."""
         self._closed = True
         if self._waiting:
-            await asyncio.wait([answer for answer, _ in self._waiting.values()])
+            await asyncio.wait([asked.answer for asked in self._waiting.values()])
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -87,15 +99,17 @@ class Link:
         loop = asyncio.get_running_loop()
         inbox = f"{self._inbox}{next(self._numbers)}"
         answer, due = loop.create_future(), loop.time() + self.timeout
-        self._waiting[inbox] = answer, due
+        asked = self._waiting[inbox] = _Asked(answer, due)
         if self._timer is None:
-            self._timer = loop.call_at(due, self._give_up)
+            self._timer = loop.call_later(min(LOOK, self.timeout), self._look)
         try:
             if self.client.is_connected and self.client.pending_data_size + len(data) < _NO_WAIT:
+                asked.connection = self.connections
                 await self.send(subject, data, inbox, headers)
             else:
                 async with asyncio.timeout_at(due):
                     await self.connected()
+                    asked.connection = self.connections
                     await self.send(subject, data, inbox, headers)
             message = await answer
         except TimeoutError:
@@ -107,17 +121,21 @@ class Link:
             raise unavailable("JetStream is not there")
         return message
 
-    def _give_up(self) -> None:
-        """End the waiting of those whose time is over; they have all the same time, and so the first is the oldest."""
+    def _look(self) -> None:
+        """End the waiting of those whose time is over, or whose connection is gone: their answers come no more."""
         loop = asyncio.get_running_loop()
-        self._timer = None
-        for answer, due in self._waiting.values():
-            if due > loop.time():
-                self._timer = loop.call_at(due, self._give_up)
-                return
-            if not answer.done():
-                answer.set_exception(TimeoutError())
-                answer.exception()  # who has not come to wait for it yet is told by its own timeout
+        now, connection = loop.time(), self.connections if self.client.is_connected else -1
+        self._timer = loop.call_later(min(LOOK, self.timeout), self._look) if self._waiting else None
+        for asked in self._waiting.values():
+            if asked.answer.done():
+                continue
+            if asked.due <= now:
+                asked.answer.set_exception(TimeoutError())
+            elif asked.connection is not None and asked.connection != connection:
+                asked.answer.set_exception(unavailable("the connection was lost"))
+            else:
+                continue
+            asked.answer.exception()  # who has not come to wait for it yet is told by its own timeout
 
     async def store(self, subject: str, data: bytes, headers: dict[str, str] | None = None) -> bytes:
         """Have a stream keep this; it does when this returns what it says, in JSON."""
@@ -267,8 +285,8 @@ class Link:
 
     def _answered(self, message: Msg) -> None:
         found = self._waiting.get(message.subject)
-        if found is not None and not found[0].done():
-            found[0].set_result(message)
+        if found is not None and not found.answer.done():
+            found.answer.set_result(message)
 
 
 class _Sink(asyncio.Future[Msg]):
