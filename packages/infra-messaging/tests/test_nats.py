@@ -17,7 +17,7 @@ from infra_messaging._engine import Envelope
 from infra_messaging.nats import NatsBroker
 from infra_messaging.nats._names import Names, consumer_names, group_name, is_consumer
 from infra_messaging.nats._tallies import counted
-from infra_messaging.nats._wire import Incoming, size, written
+from infra_messaging.nats._wire import Incoming, read, size, write, written
 from infra_protocols import ValidationError, delivery, topic_matches
 
 PLACES = {Names("n").message(Envelope("", "a", str(key), {}, b"")) for key in range(5000)}
@@ -79,6 +79,10 @@ def test_what_somebody_else_has_published_has_an_id() -> None:
     message = Msg(cast("Any", None), subject=Names("n").message(Envelope("", "a", None, {}, b"")), data=b"data")
     read = Incoming(message, Names("n"), "7")
     assert (read.id, read.topic, read.key, read.headers, read.correlation_id) == ("7", "a", None, {}, None)
+
+
+def test_what_somebody_else_has_in_headers_can_be_written_down() -> None:
+    assert read(write("\udcff ü")) == "? ü"
 
 
 @pytest.mark.parametrize("wrong", [{"namespace": "a.b"}, {"namespace": ""}, {"timeout": 0}, {"max_backlog": 0}])

@@ -198,7 +198,7 @@ class NatsFeed:
 
     def _lose_before(self, place: int) -> None:
         """Let go of what others have settled: the server hands out one of a partition when those before it are."""
-        lost = [each for before, each in self._held.items() if int(before) < place]
+        lost = dict.fromkeys(each for before, each in self._held.items() if int(before) < place)
         if lost:
             self._waiting = deque(each for each in self._waiting if each not in lost)
             self._uncounted = [each for each in self._uncounted if each not in lost]
@@ -217,9 +217,9 @@ class NatsFeed:
         while self._foreign:
             await self._link.send(self._foreign[0], _ACK)
             self._foreign.popleft()
-        if uncounted := list(self._uncounted):
-            await self._tallies.correct(uncounted)
-            del self._uncounted[: len(uncounted)]
+        if uncounted := dict.fromkeys(self._uncounted):
+            await self._tallies.correct(list(uncounted))
+            self._uncounted = [each for each in self._uncounted if each not in uncounted]
 
     # -- The end of receiving, which may be long before that of the feed: what comes meanwhile is for others.
 

@@ -59,7 +59,7 @@ def written(envelope: Envelope) -> dict[str, str]:
 
 
 def write(value: str) -> str:
-    return _Plain(value if _is_plain(value) else quote(value, safe=_SAFE))
+    return _Plain(value if _is_plain(value) else quote(value, safe=_SAFE, errors="replace"))
 
 
 def size(headers: Mapping[str, str]) -> int:
