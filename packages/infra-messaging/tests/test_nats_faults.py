@@ -290,6 +290,28 @@ async def test_what_another_has_settled_in_a_partition_is_let_go(engine: NatsEng
     assert lost == first
 
 
+async def test_what_is_held_when_a_group_of_one_s_own_is_made_anew_is_kept(
+    server: Server, proxy: Proxy, stack: AsyncExitStack, namespace: str
+) -> None:
+    client = await client_at(by(proxy), stack)
+    engine = NatsEngine(Link(client, 30.0), Names(namespace), 1000)
+    await engine.open()
+    stack.push_async_callback(engine.close)
+    feed, lost = await feed_of(engine, None, stack, partitions=1), list[Received]()
+    feed.attach(lost.extend)
+    await fill(engine, "1")
+    held = await some_of(feed, 1)
+    look: Any = (await client_at(server.url, stack)).jsm()  # pyright: ignore[reportUnknownMemberType]
+    (found,) = await look.consumers_info(f"{namespace}_messages")
+    await look.delete_consumer(f"{namespace}_messages", found.name)
+    proxy.cut()
+    await until(lambda: client.stats["reconnects"] == 1 and client.is_connected)
+    await feed.receive(1)
+    await fill(engine, "2")
+    assert data_of([*held, *await some_of(feed, 1)]) == [("1", 1), ("2", 1)]
+    assert lost == []
+
+
 # -- Groups that are forgotten.
 
 

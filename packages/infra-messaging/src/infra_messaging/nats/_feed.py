@@ -189,7 +189,7 @@ class NatsFeed:
         if attempt > 1 and (held := self._held.get(place)) is not None:
             held.token = message.reply
             return
-        if self._ordered:
+        if self._ordered and not self._own:  # of its own nothing is another's, also when it was made anew
             self._lose_before(int(place))
         received = self._held[place] = Received(Incoming(message, self._names, place), attempt, message.reply)
         self._waiting.append(received)
