@@ -15,9 +15,9 @@ from nats.js.errors import NotFoundError
 
 from infra_messaging._engine import Envelope
 from infra_messaging.nats import NatsBroker
-from infra_messaging.nats._names import Names, consumer_names, group_name
+from infra_messaging.nats._names import Names, consumer_names, group_name, is_consumer
 from infra_messaging.nats._tallies import counted
-from infra_messaging.nats._wire import Incoming, size, written
+from infra_messaging.nats._wire import Incoming, read, size, write, written
 from infra_protocols import ValidationError, delivery, topic_matches
 
 PLACES = {Names("n").message(Envelope("", "a", str(key), {}, b"")) for key in range(5000)}
@@ -45,6 +45,10 @@ def test_no_two_groups_have_a_name_in_common() -> None:
     named = [consumer_names(group_name(*each), partitions) for each in groups for partitions in (None, 1, 2, 12)]
     every = [name for names in named for name in names]
     assert len(set(every)) == len(every)
+    for at, each in enumerate(groups):
+        mine = {name for names in named[4 * at : 4 * at + 4] for name in names}
+        assert {name for name in every if is_consumer(name, group_name(*each))} == mine
+    assert not is_consumer(group_name("a", group_name("a", "b")), group_name("a", "b"))
 
 
 @pytest.mark.parametrize(
@@ -75,6 +79,10 @@ def test_what_somebody_else_has_published_has_an_id() -> None:
     message = Msg(cast("Any", None), subject=Names("n").message(Envelope("", "a", None, {}, b"")), data=b"data")
     read = Incoming(message, Names("n"), "7")
     assert (read.id, read.topic, read.key, read.headers, read.correlation_id) == ("7", "a", None, {}, None)
+
+
+def test_what_somebody_else_has_in_headers_can_be_written_down() -> None:
+    assert read(write("\udcff ü")) == "? ü"
 
 
 @pytest.mark.parametrize("wrong", [{"namespace": "a.b"}, {"namespace": ""}, {"timeout": 0}, {"max_backlog": 0}])

@@ -25,8 +25,8 @@ from infra_protocols import BrokerClosedError, BrokerRefusedError, BrokerUnavail
 
 _LOG: Final = logging.getLogger("infra_messaging")
 _API: Final = "$JS.API."
-_LOOK: Final = 0.05
-"""How often is looked whether there is a connection again: only the owner of a client is told."""
+LOOK: Final = 0.05
+"""How often is looked for what nobody tells, as that there is a connection again: only the owner of a client hears."""
 _NO_WAIT: Final = 65_536
 """With less than so many bytes unsent, nothing that is sent has to wait for the connection (`pending_size` is more)."""
 _PAGE: Final = 100
@@ -34,6 +34,9 @@ _READING: Final = 10_000_000_000
 """After how many nanoseconds the server drops what somebody has read from that does not say so."""
 _NOT_FOUND: Final = frozenset({10014, 10037, 10059})
 """No such consumer, message, stream."""
+_FILES_STAY: Final = 10051
+"""A consumer is gone, unless somebody has made it anew, but not all its files: one was just being written (2.9.10)."""
+_WRONG_LAST: Final = 10071
 _STARTING: Final = frozenset({10008, 10009})
 """JetStream is not ready yet, or has no leader."""
 
@@ -45,6 +48,18 @@ class Stored(NamedTuple):
     data: bytes
 
 
+class _Asked:
+    """What was asked, and is not answered."""
+
+    __slots__ = ("answer", "connection", "due")
+
+    def __init__(self, answer: asyncio.Future[Msg], due: float) -> None:
+        self.answer = answer
+        self.due = due
+        self.connection: int | None = None
+        """On which connection it was sent; `None` while it is not."""
+
+
 class Link:
     """A client of somebody else's, and the inbox to which answers come."""
 
@@ -52,7 +67,7 @@ class Link:
         self.client = client
         self.timeout = timeout
         self._numbers = count()
-        self._waiting: dict[str, tuple[asyncio.Future[Msg], float]] = {}
+        self._waiting: dict[str, _Asked] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._inbox = ""
         self._subscription: Subscription | None = None
@@ -67,7 +82,7 @@ class Link:
         """Wait for the answers to what was asked, and take no more."""
         self._closed = True
         if self._waiting:
-            await asyncio.wait([answer for answer, _ in self._waiting.values()])
+            await asyncio.wait([asked.answer for asked in self._waiting.values()])
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -84,15 +99,17 @@ class Link:
         loop = asyncio.get_running_loop()
         inbox = f"{self._inbox}{next(self._numbers)}"
         answer, due = loop.create_future(), loop.time() + self.timeout
-        self._waiting[inbox] = answer, due
+        asked = self._waiting[inbox] = _Asked(answer, due)
         if self._timer is None:
-            self._timer = loop.call_at(due, self._give_up)
+            self._timer = loop.call_later(min(LOOK, self.timeout), self._look)
         try:
             if self.client.is_connected and self.client.pending_data_size + len(data) < _NO_WAIT:
+                asked.connection = self.connections
                 await self.send(subject, data, inbox, headers)
             else:
                 async with asyncio.timeout_at(due):
                     await self.connected()
+                    asked.connection = self.connections
                     await self.send(subject, data, inbox, headers)
             message = await answer
         except TimeoutError:
@@ -104,23 +121,28 @@ class Link:
             raise unavailable("JetStream is not there")
         return message
 
-    def _give_up(self) -> None:
-        """End the waiting of those whose time is over; they have all the same time, and so the first is the oldest."""
+    def _look(self) -> None:
+        """End the waiting of those whose time is over, or whose connection is gone: their answers come no more."""
         loop = asyncio.get_running_loop()
-        self._timer = None
-        for answer, due in self._waiting.values():
-            if due > loop.time():
-                self._timer = loop.call_at(due, self._give_up)
-                return
-            if not answer.done():
-                answer.set_exception(TimeoutError())
-                answer.exception()  # who has not come to wait for it yet is told by its own timeout
+        now, connection = loop.time(), self.connections if self.client.is_connected else -1
+        self._timer = loop.call_later(min(LOOK, self.timeout), self._look) if self._waiting else None
+        for asked in self._waiting.values():
+            if asked.answer.done():
+                continue
+            if asked.due <= now:
+                asked.answer.set_exception(TimeoutError())
+            elif asked.connection is not None and asked.connection != connection:
+                asked.answer.set_exception(unavailable("the connection was lost"))
+            else:
+                continue
+            asked.answer.exception()  # who has not come to wait for it yet is told by its own timeout
 
-    async def store(self, subject: str, data: bytes, headers: dict[str, str] | None = None) -> None:
-        """Have a stream keep this; it does when this returns."""
+    async def store(self, subject: str, data: bytes, headers: dict[str, str] | None = None) -> bytes:
+        """Have a stream keep this; it does when this returns what it says, in JSON."""
         answer = (await self.ask(subject, data, headers)).data
         if b'"error":' in answer:
             _check(json.loads(answer))
+        return answer
 
     async def call(self, verb: str, what: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """Ask JetStream itself."""
@@ -137,6 +159,17 @@ class Link:
             if code(error) in _NOT_FOUND:
                 return None
             raise
+
+    async def end(self, stream: str, consumer: str) -> None:
+        """Have the consumer deleted, if it is there."""
+        while True:
+            try:
+                await self.find(f"CONSUMER.DELETE.{stream}.{consumer}")
+            except BrokerRefusedError as error:
+                if code(error) != _FILES_STAY:
+                    raise
+            else:
+                return
 
     # -- What a stream has.
 
@@ -193,7 +226,7 @@ class Link:
             raise unavailable(f"no answer within {self.timeout}s") from None
         finally:
             await self.ignore(subscription)
-        await self.find(f"CONSUMER.DELETE.{stream}.{made['name']}")
+        await self.end(stream, made["name"])
         return found
 
     # -- What is only sent.
@@ -208,6 +241,10 @@ class Link:
         if task is not None and task.cancelling() > before:
             raise asyncio.CancelledError  # nats-py keeps one that comes while it flushes to itself
 
+    async def tell(self, verb: str, what: Mapping[str, Any]) -> None:
+        """Tell JetStream, and hear no answer."""
+        await self.send(f"{_API}{verb}", json.dumps(what).encode(), self.client.new_inbox())
+
     async def send_all(self, subjects: Iterable[str], data: bytes) -> None:
         for subject in subjects:
             await self.send(subject, data)
@@ -217,7 +254,7 @@ class Link:
         while not self.client.is_connected:
             if self.client.is_closed:
                 raise unavailable("the client is closed")
-            await asyncio.sleep(_LOOK)
+            await asyncio.sleep(LOOK)
 
     @property
     def connections(self) -> int:
@@ -248,8 +285,8 @@ class Link:
 
     def _answered(self, message: Msg) -> None:
         found = self._waiting.get(message.subject)
-        if found is not None and not found[0].done():
-            found[0].set_result(message)
+        if found is not None and not found.answer.done():
+            found.answer.set_result(message)
 
 
 class _Sink(asyncio.Future[Msg]):
@@ -276,6 +313,16 @@ async def together(calls: Iterable[Awaitable[object]]) -> None:
     for outcome in await asyncio.gather(*calls, return_exceptions=True):
         if isinstance(outcome, BaseException):
             raise outcome
+
+
+def only_after(place: int) -> dict[str, str]:
+    """Return the headers that have a message stored only if the last on its subject is at `place`; 0: there is none."""
+    return {"Nats-Expected-Last-Subject-Sequence": str(place)}
+
+
+def was_behind(error: BrokerRefusedError) -> bool:
+    """Say whether what was to be stored `only_after` something was refused for that."""
+    return code(error) == _WRONG_LAST
 
 
 def unavailable(reason: str) -> BrokerUnavailableError:

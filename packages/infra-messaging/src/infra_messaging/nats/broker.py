@@ -25,7 +25,7 @@ class NatsBroker[TMessage](Broker[TMessage]):
 
     Args:
         client: a client that is connected; it is not closed. While it connects again, what is asked for waits for that
-            until `timeout`, and is a `BrokerUnavailableError` then.
+            until `timeout`, and is a `BrokerUnavailableError` then; what had no answer yet is one at once.
         messages: what the messages are: a type, for which JSON is written and read; a `Codec`; or a mapping of topic
             patterns to either, of which the first that matches the topic counts.
         namespace: a part of the name of all that is made at the server: brokers of one namespace see each other's
