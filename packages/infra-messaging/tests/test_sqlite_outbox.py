@@ -16,7 +16,14 @@ import pytest
 
 from infra_conformance import RecordingBroker
 from infra_messaging.sqlite import SqliteInbox, SqliteOutbox
-from infra_protocols import OutboxMessage, OutboxRefusedError, OutboxUnavailableError, ValidationError
+from infra_protocols import (
+    BrokerRefusedError,
+    EntityNotFoundError,
+    OutboxMessage,
+    OutboxRefusedError,
+    OutboxUnavailableError,
+    ValidationError,
+)
 
 PATIENCE = 30.0
 
@@ -82,29 +89,91 @@ async def test_a_relay_that_is_killed(tmp_path: Path) -> None:
             assert set(accepted) <= {*ids}
             broker = RecordingBroker()
             assert await outbox.relay(broker) == 0  # while it lives, it has all to itself
+            async with aiosqlite.connect(path, timeout=PATIENCE) as connection:
+                assert not await outbox.bind(connection).delete(ids[-1])
             os.kill(process.pid, signal.SIGKILL)
+        async with aiosqlite.connect(path, timeout=PATIENCE) as connection:
+            assert await outbox.bind(connection).delete(ids.pop())
+            await connection.commit()
         assert await outbox.relay(broker) == len(ids)
         for key in "ab":
             assert [each.id for each in broker.accepted if each.key == key] == [id for id in ids if id[-1] == key]
         assert await waiting(path) == []
 
 
-async def test_what_is_updated_while_it_is_published_is_published_again(tmp_path: Path) -> None:
+async def test_who_changes_what_is_being_published_comes_too_late(tmp_path: Path) -> None:
     path = tmp_path / "shop.db"
     async with opened(path) as outbox:
-        await write(path, message("1", "a"))
+        await write(path, message("1", "a"), message("2", "a"), message("3", "a"))
         broker = RecordingBroker()
         broker.hang()
-        relaying = asyncio.ensure_future(outbox.relay(broker))
+        relaying = asyncio.ensure_future(outbox.relay(broker, limit=2))
         await hung(broker)
         async with aiosqlite.connect(path, timeout=PATIENCE) as connection:
-            await outbox.bind(connection).update(message("1", "a", "other"))
+            bound = outbox.bind(connection)
+            with pytest.raises(EntityNotFoundError):
+                await bound.update(message("1", "a", "other"))
+            assert not await bound.delete("2")
+            await bound.update(message("3", "a", "other"))
             await connection.commit()
         broker.mend()
-        await relaying
-        await outbox.relay(broker)
-        assert [(each.id, each.message) for each in broker.accepted] == [("1", "book"), ("1", "other")]
+        assert await relaying == 2
+        assert await outbox.relay(broker) == 1
+        published = [(each.id, each.message) for each in broker.accepted]
+        assert published == [("1", "book"), ("2", "book"), ("3", "other")]
         assert await waiting(path) == []
+
+
+@pytest.mark.parametrize("isolation", ["DEFERRED", None])
+async def test_what_a_relay_had_in_hand_that_has_ended_can_be_changed(tmp_path: Path, isolation: Any) -> None:
+    path = tmp_path / "shop.db"
+    async with opened(path) as outbox:
+        await write(path, message("1", "a"), message("2", "a"))
+        broker = RecordingBroker()
+        broker.hang(accepts=False)
+        relaying = asyncio.ensure_future(outbox.relay(broker))
+        await hung(broker)
+        relaying.cancel()
+        await asyncio.wait([relaying])
+        async with aiosqlite.connect(path, timeout=PATIENCE, isolation_level=isolation) as connection:
+            assert await outbox.bind(connection).delete("1")
+            await outbox.bind(connection).update(message("2", "a", "other"))
+            assert not await outbox.bind(connection).delete("3")
+            await connection.commit()
+        broker.mend()
+        assert await outbox.relay(broker) == 1
+        assert [(each.id, each.message) for each in broker.accepted] == [("2", "other")]
+
+
+async def test_what_was_refused_can_be_changed(tmp_path: Path) -> None:
+    path = tmp_path / "shop.db"
+    async with opened(path) as outbox:
+        await write(path, message("1", "a"), message("2", "a"), message("3", "b"))
+        broker = RecordingBroker()
+        broker.refuse("a")
+        broker.hang()
+        relaying = asyncio.ensure_future(outbox.relay(broker, limit=2))
+        await hung(broker)  # in the midst of the third; the first was refused
+        async with aiosqlite.connect(path, timeout=PATIENCE) as connection:
+            assert await outbox.bind(connection).delete("1")
+            await connection.commit()
+        broker.mend()
+        with pytest.raises(BrokerRefusedError):
+            await relaying
+        assert await waiting(path) == ["2"]
+
+
+async def test_what_is_being_changed_is_published_as_it_is_then(tmp_path: Path) -> None:
+    path = tmp_path / "shop.db"
+    async with opened(path) as outbox:
+        await write(path, message("1", "a"), message("2", "a"))
+        broker = RecordingBroker()
+        async with aiosqlite.connect(path, timeout=PATIENCE) as connection:
+            await outbox.bind(connection).update(message("1", "a", "other"))
+            relaying = asyncio.ensure_future(outbox.relay(broker))
+            await connection.commit()
+        assert await relaying == 2
+        assert [(each.id, each.message) for each in broker.accepted] == [("1", "other"), ("2", "book")]
 
 
 async def test_two_outboxes_in_one_file_do_not_know_of_each_other(tmp_path: Path) -> None:
@@ -135,14 +204,14 @@ async def test_a_writer_that_takes_too_long_is_told_of(tmp_path: Path) -> None:
         async with aiosqlite.connect(path, isolation_level=None) as connection:
             await connection.execute("BEGIN IMMEDIATE")
             with pytest.raises(OutboxUnavailableError):
-                await outbox.relay(broker)  # it is published, and cannot be deleted
+                await outbox.relay(broker)
             with pytest.raises(OutboxUnavailableError):
                 await inbox.forget(0)
             with pytest.raises(OutboxUnavailableError):
                 async with inbox.once("shop", "1"):
                     pass
         assert await outbox.relay(broker) == 1
-        assert [each.id for each in broker.accepted] == ["1", "1"]
+        assert [each.id for each in broker.accepted] == ["1"]
 
 
 async def test_acts_wait_for_each_other_in_order(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from infra_conformance.outbox_base import CheckedOutbox, OutboxChecks, expect_pu
 from infra_conformance.proof import check, swept
 from infra_conformance.recording_broker import RecordingBroker
 from infra_conformance.trial import Broken, Trial, expect, refused
-from infra_protocols.errors import MessagingError
+from infra_protocols.errors import EntityNotFoundError, MessagingError
 
 
 class OutboxRelayingChecks[TConnection](OutboxChecks[TConnection]):
@@ -107,6 +107,27 @@ class OutboxRelayingChecks[TConnection](OutboxChecks[TConnection]):
         await self.drained(desk, broker)
         expect_published(broker, [message("1", "a"), message("2", "a"), message("3")])
 
+    @check("outbox-46")
+    async def test_changed_too_late(self, trial: Trial[CheckedOutbox[TConnection]]) -> None:
+        """Who changes what a relay is publishing waits for it, or is told that it is not there; it comes once."""
+        desk, broker = trial.raw, RecordingBroker()
+        written = [message("1", "a"), message("2", "a"), message("3")]
+        await self.write(desk, *written)
+        broker.hang()
+        relaying = asyncio.ensure_future(desk.another().relay(broker))
+        await self._hangs(trial, broker)
+        changing = asyncio.ensure_future(self._change(desk))
+        try:
+            await trial.elapse(self.tick)
+        finally:
+            broker.mend()
+            await self.in_time(trial, "a relay", relaying)
+            found = await self.in_time(trial, "a change", changing)
+        expect("what could still be changed", found, [])
+        await self.drained(desk, broker)
+        expect_published(broker, written)
+        expect("messages", sorted(each.message for each in broker.accepted), [each.message for each in written])
+
     @swept("outbox-31")
     async def test_interrupted_relay(self, trial: Trial[CheckedOutbox[TConnection]]) -> None:
         """A relay that is interrupted anywhere loses nothing and reorders nothing, and the next one goes on."""
@@ -119,6 +140,18 @@ class OutboxRelayingChecks[TConnection](OutboxChecks[TConnection]):
             expect("what waits", await self.waiting(desk), [])
         await self.drained(desk, broker)
         expect_published(broker, written, once=outcome.finished)
+
+    async def _change(self, desk: CheckedOutbox[TConnection]) -> list[str]:
+        found: list[str] = []
+        async with self.open_transaction(desk) as (connection, bound):
+            try:
+                await bound.update(message("1", "a", "other"))
+                found.append("1")
+            except EntityNotFoundError:
+                pass
+            found += [id for id in ("2", "3") if await bound.delete(id)]
+            await desk.commit(connection)
+        return found
 
     async def _hangs(self, trial: Trial[CheckedOutbox[TConnection]], broker: RecordingBroker) -> None:
         for _ in range(3000):

@@ -46,7 +46,6 @@ class Row:
     data: bytes = field(repr=False)
     number: int = 0
     """Its place in the order."""
-    version: int = 0
 
 
 class Rows[TMessage]:
@@ -80,7 +79,7 @@ class Claims(Protocol):
         ...
 
     async def forget(self, rows: Sequence[Row]) -> None:
-        """Delete what was published."""
+        """Delete what was published, of what was claimed, and let go of the rest."""
         ...
 
 
@@ -98,9 +97,8 @@ async def relay[TMessage](
             break
         batch = _Batch(rows, broker)
         await batch.publish(claimed)
-        if batch.accepted:
-            await claims.forget(batch.accepted)
-            published += len(batch.accepted)
+        await claims.forget(batch.accepted)
+        published += len(batch.accepted)
         for row, error in batch.failed:
             keys.update(() if row.key is None else (row.key,))
             numbers.add(row.number)

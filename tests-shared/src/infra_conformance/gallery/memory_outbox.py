@@ -34,6 +34,10 @@ class MemoryTables:
         self.claimed: set[str] = set()
         self.newest = 0
 
+    def changing(self) -> set[str]:
+        """Return the ids of rows that transactions have changed which are not over."""
+        return {id for each in self.connections for id in each.changes if id in self.rows}
+
     def writing(self, key: str | None) -> list[int]:
         """Return the number at which each transaction that is not over began to write to `key`."""
         return [each.began[key] for each in self.connections if key is not None and key in each.began]
@@ -105,7 +109,7 @@ class MemoryBound:
         """Replace a message."""
         await trip()
         row = self.connection.rows().get(entity.id)
-        if row is None:
+        if row is None or self.is_claimed(entity.id):
             raise EntityNotFoundError(ErrorMessages.ENTITY_NOT_FOUND.format(id=entity.id))
         self.connection.changes[entity.id] = replace(row, message=entity)
         return entity
@@ -113,6 +117,8 @@ class MemoryBound:
     async def delete(self, id: str) -> bool:
         """Delete a message."""
         await trip()
+        if self.is_claimed(id):
+            return False
         was_there = id in self.connection.rows()
         self.connection.changes[id] = None
         return was_there
@@ -127,6 +133,10 @@ class MemoryBound:
     def is_taken(self, id: str) -> bool:
         """Say whether there is a message with this id."""
         return id in self.connection.rows()
+
+    def is_claimed(self, id: str) -> bool:
+        """Say whether a relay is publishing this message: then it is as good as gone."""
+        return id in self.connection.tables.claimed
 
     def carried(self) -> str | None:
         """Return what goes with a message."""
@@ -197,7 +207,8 @@ class MemoryOutbox:
 
     def claim(self, most: int, held: set[object]) -> Sequence[Waiting]:
         """Return rows that nobody else publishes, and that have nothing in front of them."""
-        behind = {self.place(row) for row in self.rows() if row.message.id in self.tables.claimed}
+        busy = self.tables.claimed | self.tables.changing()
+        behind = {self.place(row) for row in self.rows() if row.message.id in busy}
         found = [row for row in self.rows() if self.place(row) not in behind | held and self.is_settled(row)][:most]
         self.tables.claimed |= {row.message.id for row in found}
         return found

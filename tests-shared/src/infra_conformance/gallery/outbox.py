@@ -54,6 +54,13 @@ class ForgetsWhereItWasWritten(MemoryBound):
         return None
 
 
+class ChangesWhatIsPublished(MemoryBound):
+    """What a relay is publishing can be changed, as if it still waited."""
+
+    def is_claimed(self, id: str) -> bool:
+        return False
+
+
 class NotAsync(MemoryBound):
     """Its delete returns something to await, and is no coroutine function."""
 
@@ -328,6 +335,7 @@ FAULTS: Final[list[Fault]] = [
     _fault(UpdatesOnItsOwn, "outbox-03"),
     _fault(Overwrites, "outbox-05"),
     _fault(ForgetsWhereItWasWritten, "outbox-07"),
+    _fault(ChangesWhatIsPublished, "outbox-46"),
     _fault(NotAsync, "outbox-01"),
     _fault(CommitsInPieces, "outbox-30"),
     _fault(PublishesWhatIsNotCommitted, "outbox-04", "outbox-20"),
