@@ -4,7 +4,7 @@ import asyncio
 import random
 import re
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 from uuid import uuid4
 
@@ -18,10 +18,12 @@ from infra_messaging.postgres import PostgresOutbox
 from infra_messaging.postgres._sql import OutboxStatements
 from infra_protocols import (
     BrokerRefusedError,
+    EntityExistsError,
     EntityNotFoundError,
     OutboxMessage,
     OutboxRefusedError,
     OutboxUnavailableError,
+    PoolExhaustedError,
     ValidationError,
 )
 
@@ -139,7 +141,6 @@ async def test_a_claim_reads_little_of_what_waits(postgres_url: str) -> None:
         sql = OutboxStatements(db.table)
         values: dict[str, Any] = {"newest": 10**9, "slots": [], "bounds": [], "most": 100, "keys": [], "numbers": []}
         async with db.pool.connection() as connection:
-            await connection.execute(sql.begin)
             await connection.execute(sql.bounds)
             plan = await (await connection.execute(b"EXPLAIN (ANALYZE, TIMING OFF) " + sql.claim, values)).fetchall()
         scans = [line for (line,) in plan if f" on {db.table}" in line]
@@ -204,6 +205,67 @@ async def test_who_changes_what_is_being_published_comes_too_late(postgres_url: 
                 await updating
             assert await deleting is False
         assert [each.message for each in broker.accepted] == ["book", "book"]
+
+
+async def test_a_relay_outlives_what_bounds_idle_transactions(postgres_url: str) -> None:
+    class Slow(RecordingBroker):
+        async def publish(self, *arguments: Any, **options: Any) -> str:
+            await asyncio.sleep(0.5)
+            return await super().publish(*arguments, **options)
+
+    async with shop(postgres_url) as db:
+        await db.write(message("1", "a"), message("2", "a"))
+        options = {"options": "-c idle_in_transaction_session_timeout=100ms"}
+        pool: Pool = AsyncConnectionPool(postgres_url, min_size=1, open=False, kwargs=options)
+        async with pool:
+            assert await PostgresOutbox(pool, str, table=db.table, timeout=PATIENCE).relay(Slow()) == 2
+        assert await db.waiting() == []
+
+
+async def test_in_a_pipeline_answers_are_true(postgres_url: str) -> None:
+    async with shop(postgres_url) as db, db.pool.connection() as connection, connection.pipeline():
+        bound = db.outbox.bind(connection)
+        assert await bound.create(message("1", "a")) == message("1", "a")
+        with pytest.raises(EntityExistsError):
+            await bound.create(message("1", "a"))
+        assert await bound.get("1") == message("1", "a")
+        assert await bound.get_all() == [message("1", "a")]
+        assert await bound.update(message("1", "a", "other")) == message("1", "a", "other")
+        with pytest.raises(EntityNotFoundError):
+            await bound.update(message("2"))
+        assert await bound.exists("1")
+        assert await bound.delete("1")
+        assert not await bound.delete("1")
+        assert not await bound.exists("1")
+
+
+async def test_what_meets_another_transaction_badly_is_refused(postgres_url: str) -> None:
+    """PostgreSQL has answered: the whole transaction is to be tried again."""
+    async with shop(postgres_url) as db:
+        await db.write(message("1"), message("2"))
+        async with db.pool.connection() as one, db.pool.connection() as two, db.pool.connection() as three:
+            first, second, third = (db.outbox.bind(each) for each in (one, two, three))
+            await three.execute(b"SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+            await third.get_all()
+            await first.update(message("1"))
+            await second.update(message("2"))
+            await two.execute(b"SET LOCAL deadlock_timeout = '1ms'")
+            crossing = (first.update(message("2")), second.update(message("1")))
+            met = [
+                each for each in await asyncio.gather(*crossing, return_exceptions=True) if isinstance(each, Exception)
+            ]
+            assert [type(each) for each in met] == [OutboxRefusedError]
+            await one.rollback()
+            await two.rollback()
+            await first.update(message("1"))
+            await two.execute(b"SET LOCAL statement_timeout = '50ms'")
+            with pytest.raises(OutboxRefusedError, match="statement timeout"):
+                await second.update(message("1"))
+            await two.rollback()
+            await one.commit()
+            with pytest.raises(OutboxRefusedError, match="could not serialize"):
+                await third.update(message("1"))
+            await three.rollback()
 
 
 async def test_what_somebody_is_changing_waits_and_those_behind_it(postgres_url: str) -> None:
@@ -346,6 +408,15 @@ async def test_without_a_connection_to_be_had_it_is_unavailable(postgres_url: st
     async with pool, pool.connection():
         with pytest.raises(OutboxUnavailableError):
             await PostgresOutbox(pool, str, timeout=0.1).relay(RecordingBroker())
+
+
+async def test_a_pool_that_has_none_to_lend_is_away() -> None:
+    class Pool:
+        def connection(self, timeout: float | None = None) -> AbstractAsyncContextManager[AsyncConnection[Any]]:
+            raise PoolExhaustedError("too many wait")
+
+    with pytest.raises(OutboxUnavailableError, match="too many wait"):
+        await PostgresOutbox(Pool(), str).relay(RecordingBroker())
 
 
 @pytest.mark.parametrize("options", [{"table": "A"}, {"table": "a.b"}, {"table": "x" * 41}, {"timeout": 0}])

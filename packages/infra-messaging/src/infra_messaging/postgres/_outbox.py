@@ -123,7 +123,8 @@ class _Claims:
         return claimed
 
     async def forget(self, rows: Sequence[Row]) -> None:
-        await self._rows(self._sql.forget, {"numbers": [row.number for row in rows]})
+        numbers = {"numbers": [row.number for row in rows]}
+        await self._database.run(self._connection, "outbox.relay", self._sql.forget, numbers)
 
     async def _rows(self, statement: bytes, values: dict[str, Any] | None = None) -> list[tuple[Any, ...]]:
         return await self._database.rows(self._connection, "outbox.relay", statement, values)

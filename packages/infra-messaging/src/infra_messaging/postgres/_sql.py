@@ -49,8 +49,9 @@ class OutboxStatements:
         self.get: bytes = f"SELECT {shown} FROM {table} WHERE id = %(id)s".encode()
         self.get_all: bytes = f"SELECT {shown} FROM {table} ORDER BY number".encode()
 
-        # So that each statement sees what is there by then.
-        self.begin: bytes = b"SET TRANSACTION ISOLATION LEVEL READ COMMITTED"
+        # A relay waits for its broker in its transaction, which is not to be ended for that.
+        endless = "'idle_in_transaction_session_timeout', 'transaction_timeout'"
+        self.begin: bytes = f"SELECT set_config(name, '0', true) FROM pg_settings WHERE name IN ({endless})".encode()
         # The newest row is as this statement began, and the marks are read after that: a row that is not newer, and
         # not behind a mark, can have none in front of it whose transaction still runs.
         ahead = f"((({last} - objid::bigint + 2147483648) & 4294967295) - 2147483648)"
