@@ -140,7 +140,7 @@ async def test_it_does_not_depend_on_how_transactions_are_isolated(postgres_url:
                     f"SELECT 1 FROM pg_stat_activity WHERE {connection.info.backend_pid} = ANY (pg_blocking_pids(pid))"
                 )
                 async with asyncio.timeout(PATIENCE):
-                    while not (await connection.execute(blocked.encode())).rowcount:
+                    while not (await connection.execute(blocked.encode())).rowcount:  # noqa: ASYNC110
                         await asyncio.sleep(0.01)
             assert not await waiting
 

@@ -14,7 +14,7 @@ from psycopg.rows import dict_row
 from psycopg_pool import AsyncConnectionPool
 
 from infra_conformance import RecordingBroker
-from infra_messaging.postgres import PostgresOutbox
+from infra_messaging.postgres import PostgresInbox, PostgresOutbox
 from infra_messaging.postgres._sql import OutboxStatements
 from infra_protocols import (
     BrokerRefusedError,
@@ -147,6 +147,22 @@ async def test_a_claim_reads_little_of_what_waits(postgres_url: str) -> None:
         counts = [re.findall(r"actual rows=(\d+) loops=(\d+)", line)[0] for line in scans]
         assert len(counts) == 6
         assert max(int(rows) * int(loops) for rows, loops in counts) < 1000
+
+
+async def test_what_is_moved_to_another_key_is_before_what_is_written_to_it_later(postgres_url: str) -> None:
+    async with shop(postgres_url) as db:
+        await db.write(message("1", "x"), message("2", "z"))
+        broker = RecordingBroker()
+        async with db.pool.connection() as connection:
+            await db.outbox.bind(connection).update(message("1", "y"))
+            await db.outbox.bind(connection).update(message("2", "z", "other"))
+            await db.write(message("3", "y"))
+            mine = f"locktype = 'advisory' AND pid = {connection.info.backend_pid}"
+            [(marks,)] = await db.call(f"SELECT count(*) FROM pg_locks WHERE {mine}")
+            assert marks == 1  # only where a key is new to a row
+            assert await db.outbox.relay(broker) == 0
+        assert await db.outbox.relay(broker) == 3
+        assert [each.id for each in broker.accepted if each.key == "y"] == ["1", "3"]
 
 
 async def test_a_mark_goes_with_its_savepoint(postgres_url: str) -> None:
@@ -388,6 +404,54 @@ async def test_the_schema_can_be_shown_and_is_made_once(postgres_url: str) -> No
         await db.call("INSERT INTO {t}_schema VALUES (99)")
         with pytest.raises(OutboxRefusedError, match="version 99"):
             await db.outbox.create_schema()
+
+
+async def test_where_all_is_there_no_right_to_create_is_needed(postgres_url: str) -> None:
+    async with shop(postgres_url) as db:
+        await db.call("CREATE SCHEMA {t}_rights")
+        await db.call("GRANT USAGE ON SCHEMA {t}_rights TO pg_monitor")
+        try:
+            kwargs = {"options": f"-c search_path={db.table}_rights"}
+            pool: Pool = AsyncConnectionPool(postgres_url, min_size=1, open=False, kwargs=kwargs)
+            async with pool:
+                outbox, inbox = PostgresOutbox(pool, str, timeout=PATIENCE), PostgresInbox(pool, timeout=PATIENCE)
+                await outbox.create_schema()
+                await inbox.create_schema()
+                await db.call("GRANT SELECT ON {t}_rights.outbox_schema, {t}_rights.inbox_schema TO pg_monitor")
+                async with pool.connection() as connection:
+                    await connection.execute(b"SET SESSION ROLE pg_monitor")
+                await outbox.create_schema()
+                await inbox.create_schema()
+        finally:
+            await db.call("DROP SCHEMA {t}_rights CASCADE")
+
+
+@pytest.mark.parametrize("table", ["order", "user", "table"])
+async def test_a_table_may_be_named_as_sql_has_it(postgres_url: str, table: str) -> None:
+    async with shop(postgres_url) as db:
+        await db.call("CREATE SCHEMA {t}_names")
+        try:
+            kwargs = {"options": f"-c search_path={db.table}_names"}
+            pool: Pool = AsyncConnectionPool(postgres_url, min_size=1, open=False, kwargs=kwargs)
+            async with pool:
+                outbox = PostgresOutbox(pool, str, table=table, timeout=PATIENCE)
+                await outbox.create_schema()
+                async with pool.connection() as connection:
+                    bound = outbox.bind(connection)
+                    await bound.create(message("1", "a"))
+                    await bound.update(message("1", "b"))
+                    assert [each.id for each in await bound.get_all()] == ["1"]
+                assert await outbox.relay(RecordingBroker()) == 1
+                await pool.check()
+                async with pool.connection() as connection:
+                    await connection.execute(f'DROP TABLE "{table}", {table}_schema'.encode())
+                inbox = PostgresInbox(pool, table=table, timeout=PATIENCE)
+                await inbox.create_schema()
+                async with inbox.once("shop", "1") as connection:
+                    assert connection is not None
+                assert await inbox.forget(0) == 1
+        finally:
+            await db.call("DROP SCHEMA {t}_names CASCADE")
 
 
 async def test_without_tables_it_is_refused(postgres_url: str) -> None:

@@ -317,6 +317,69 @@ async def test_the_schema_can_be_shown_and_is_made_once(tmp_path: Path) -> None:
             await outbox.create_schema()
 
 
+async def test_a_table_may_be_named_as_sql_has_it(tmp_path: Path) -> None:
+    path = tmp_path / "shop.db"
+    outbox, inbox = SqliteOutbox(path, str, table="order"), SqliteInbox(path, table="table")
+    await outbox.create_schema()
+    await inbox.create_schema()
+    async with aiosqlite.connect(path) as connection:
+        bound = outbox.bind(connection)
+        for each in (message("1", "a"), message("2", "a")):
+            await bound.create(each)
+        await bound.update(message("1", "b"))
+        assert await bound.delete("2")
+        assert [each.id for each in await bound.get_all()] == ["1"]
+        await connection.commit()
+    assert await outbox.relay(RecordingBroker()) == 1
+    async with inbox.once("shop", "1") as connection:
+        assert connection is not None
+    assert await inbox.forget(0) == 1
+
+
+async def test_a_closed_connection_is_away(tmp_path: Path) -> None:
+    async with opened(tmp_path / "shop.db") as outbox:
+        async with aiosqlite.connect(tmp_path / "shop.db") as connection:
+            bound = outbox.bind(connection)
+        with pytest.raises(OutboxUnavailableError):
+            await bound.create(message("1"))
+
+
+def test_one_inbox_serves_one_loop_after_another(tmp_path: Path) -> None:
+    inbox = SqliteInbox(tmp_path / "shop.db", timeout=PATIENCE)
+
+    async def act(id: str) -> bool:
+        async with inbox.once("shop", id) as connection:
+            await asyncio.sleep(0)
+            return connection is not None
+
+    async def main(day: str) -> list[bool]:
+        await inbox.create_schema()
+        return await asyncio.gather(*(act(f"{day} {number}") for number in range(3)))
+
+    for day in ("monday", "tuesday"):
+        assert asyncio.run(main(day)) == [True] * 3
+
+
+async def test_very_many_are_forgotten_without_holding_up_an_act(tmp_path: Path) -> None:
+    path = tmp_path / "shop.db"
+    inbox = SqliteInbox(path, timeout=PATIENCE)
+    await inbox.create_schema()
+    async with aiosqlite.connect(path) as connection:
+        await connection.execute(
+            "WITH RECURSIVE n (at) AS (SELECT 1 UNION ALL SELECT at + 1 FROM n WHERE at < 25000)"
+            " INSERT INTO inbox SELECT 'shop', at, at FROM n"
+        )
+        await connection.commit()
+    forgetting = asyncio.ensure_future(inbox.forget(3600))
+    await asyncio.sleep(0)
+    async with inbox.once("shop", "young") as connection:
+        assert connection is not None
+        assert not forgetting.done()
+    assert await forgetting == 25_000
+    async with inbox.once("shop", "young") as connection:
+        assert connection is None
+
+
 async def test_what_is_no_database_is_told(tmp_path: Path) -> None:
     (tmp_path / "text").write_text("no database, " * 100, encoding="utf-8")
     with pytest.raises(OutboxRefusedError):

@@ -52,16 +52,26 @@ class Database:
         lock = zlib.crc32(f"infra_messaging {self.table}".encode())
         table = self.table
         async with self.transaction(operation) as connection:
+            if await self._steps_done(connection, operation) == len(self._steps):
+                return  # for which no right to create anything is needed
             await self.rows(connection, operation, b"SELECT pg_advisory_xact_lock(%(lock)s)", {"lock": lock})
             made = f"CREATE TABLE IF NOT EXISTS {table}_schema (version integer NOT NULL)"
             await self.run(connection, operation, made.encode())
-            found = f"SELECT coalesce(max(version), 0) FROM {table}_schema"
-            [(done,)] = await self.rows(connection, operation, found.encode())
-            if done > len(self._steps):
-                raise too_new(done, len(self._steps), operation)
+            done = await self._steps_done(connection, operation)
             for number, step in enumerate(self._steps[done:], done + 1):
                 await self.run(connection, operation, step.encode())
                 await self.run(connection, operation, f"INSERT INTO {table}_schema VALUES ({number})".encode())
+
+    async def _steps_done(self, connection: AsyncConnection[Any], operation: str) -> int:
+        there = f"SELECT to_regclass('{self.table}_schema') IS NOT NULL"
+        [(is_there,)] = await self.rows(connection, operation, there.encode())
+        if not is_there:
+            return 0
+        found = f"SELECT coalesce(max(version), 0) FROM {self.table}_schema"
+        [(done,)] = await self.rows(connection, operation, found.encode())
+        if done > len(self._steps):
+            raise too_new(done, len(self._steps), operation)
+        return done
 
     @asynccontextmanager
     async def transaction(self, operation: str) -> AsyncGenerator[AsyncConnection[Any]]:

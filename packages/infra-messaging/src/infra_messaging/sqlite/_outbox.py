@@ -12,13 +12,13 @@ import aiosqlite
 from infra_messaging._codecs import Messages
 from infra_messaging._outbox import Row, Rows, relay, require_limit, require_table
 from infra_messaging.messages import MessagingMessages
-from infra_messaging.sqlite._database import Database, is_busy, told
+from infra_messaging.sqlite._database import Database, is_busy, require_open, told
 from infra_protocols import EntityExistsError, EntityNotFoundError, MessageBroker, OutboxMessage, Repository
 
 _COLUMNS: Final = "id, topic, key, headers, carried, message, number"
 _STEPS: Final = (
     """
-    CREATE TABLE {table} (
+    CREATE TABLE "{table}" (
         number INTEGER PRIMARY KEY AUTOINCREMENT,
         id TEXT NOT NULL UNIQUE,
         topic TEXT NOT NULL,
@@ -29,7 +29,7 @@ _STEPS: Final = (
         version INTEGER NOT NULL DEFAULT 0
     );""",
     """
-    ALTER TABLE {table} DROP COLUMN version;
+    ALTER TABLE "{table}" DROP COLUMN version;
     CREATE TABLE {table}_claims (number INTEGER PRIMARY KEY);""",
 )
 
@@ -133,7 +133,7 @@ class SqliteOutbox[TMessage]:
 async def _alone(database: Database, operation: str) -> AsyncGenerator[bool]:
     """Lock out relays; the lock is one of the operating system, and ends with the process at the latest."""
     path = database.path.resolve()
-    async with database.opened(operation, path.with_name(f"{path.name}-{database.table}-relay")) as connection:
+    async with database.opened(operation, path.with_name(f"{path.name}-{database.name}-relay")) as connection:
         with told(operation):
             try:
                 await connection.execute_fetchall("BEGIN EXCLUSIVE")
@@ -152,7 +152,7 @@ class _Claims:
         self._database = database
 
     async def more(self, most: int, keys: Collection[str], numbers: Collection[int]) -> Sequence[Row]:
-        table, operation = self._database.table, "outbox.relay"
+        table, claims, operation = self._database.table, f"{self._database.name}_claims", "outbox.relay"
         free = (
             f"FROM {table} WHERE number NOT IN (SELECT value FROM json_each(?))"
             " AND (key IS NULL OR key NOT IN (SELECT value FROM json_each(?))) ORDER BY number LIMIT ?"
@@ -163,17 +163,17 @@ class _Claims:
         async with self._database.transaction(operation) as connection:
             with told(operation):
                 rows = [Row(*row) for row in await connection.execute_fetchall(f"SELECT {_COLUMNS} {free}", values)]
-                await connection.execute_fetchall(f"DELETE FROM {table}_claims")
+                await connection.execute_fetchall(f"DELETE FROM {claims}")
                 claimed = [(row.number,) for row in rows]
-                await connection.executemany(f"INSERT INTO {table}_claims VALUES (?)", claimed)
+                await connection.executemany(f"INSERT INTO {claims} VALUES (?)", claimed)
         return rows
 
     async def forget(self, rows: Sequence[Row]) -> None:
-        table = self._database.table
+        published = f"DELETE FROM {self._database.table} WHERE number = ?"
         async with self._database.transaction("outbox.relay") as connection:
             with told("outbox.relay"):
-                await connection.executemany(f"DELETE FROM {table} WHERE number = ?", [(row.number,) for row in rows])
-                await connection.execute_fetchall(f"DELETE FROM {table}_claims")
+                await connection.executemany(published, [(row.number,) for row in rows])
+                await connection.execute_fetchall(f"DELETE FROM {self._database.name}_claims")
 
 
 class _Bound[TMessage]:
@@ -183,6 +183,7 @@ class _Bound[TMessage]:
         self._connection = connection
         self._database = database
         self._table: str = database.table
+        self._claims: str = f"{database.name}_claims"
         self._rows = rows
 
     async def get(self, id: str) -> OutboxMessage[TMessage] | None:
@@ -223,13 +224,13 @@ class _Bound[TMessage]:
 
     @property
     def _free(self) -> str:
-        return f"number NOT IN (SELECT number FROM {self._table}_claims)"
+        return f"number NOT IN (SELECT number FROM {self._claims})"
 
     async def _changed(self, operation: str, sql: str, *values: Any) -> bool:
         """Change the row whose id is the last of the values, unless a relay has it in hand."""
         if await self._done(operation, sql, *values):
             return True
-        claim = f"{self._table}_claims WHERE number = (SELECT number FROM {self._table} WHERE id = ?)"
+        claim = f"{self._claims} WHERE number = (SELECT number FROM {self._table} WHERE id = ?)"
         if not await self._done(operation, f"SELECT number FROM {claim}", values[-1]):
             return False
         async with _alone(self._database, operation) as is_alone:
@@ -250,6 +251,7 @@ class _Bound[TMessage]:
         with told(operation):
             if not isinstance(self._connection, aiosqlite.Connection):
                 return await self._connection.execute(sql, values)
+            require_open(self._connection, operation)
             async with self._connection.cursor() as cursor:
                 cursor.row_factory = None  # whatever that of the connection makes of rows
                 await cursor.execute(sql, values)
