@@ -15,14 +15,18 @@ import aiosqlite
 import pytest
 
 from infra_conformance import RecordingBroker
+from infra_messaging import InMemoryBroker
 from infra_messaging.sqlite import SqliteInbox, SqliteOutbox
 from infra_protocols import (
     BrokerRefusedError,
+    BrokerUnavailableError,
     EntityNotFoundError,
     OutboxMessage,
     OutboxRefusedError,
     OutboxUnavailableError,
     ValidationError,
+    correlation_id,
+    delivery,
 )
 
 PATIENCE = 30.0
@@ -295,9 +299,71 @@ async def test_a_message_that_cannot_be_read_holds_up_its_key_only(tmp_path: Pat
             await connection.execute("UPDATE outbox SET message = x'00' WHERE id = '1'")
             await connection.commit()
         broker = RecordingBroker()
-        with pytest.raises(OutboxRefusedError, match="Decode"):
+        with pytest.raises(OutboxRefusedError, match="Decode") as refusal:
             await outbox.relay(broker)
+        assert refusal.value.parameters == {"id": "1", "topic": "orders.new", "key": "a"}
+        assert "database" not in str(refusal.value)
         assert [each.id for each in broker.accepted] == ["3"]
+        async with aiosqlite.connect(path, timeout=PATIENCE) as connection:
+            bound = outbox.bind(connection)
+            for reading in (bound.get("1"), bound.get_all()):
+                with pytest.raises(OutboxRefusedError, match="id='1'"):
+                    await reading
+            assert await bound.exists("1")
+            assert await bound.delete("1")
+            await connection.commit()
+        assert await outbox.relay(broker) == 1
+
+
+@pytest.mark.parametrize("column", ["headers", "carried"])
+async def test_headers_that_cannot_be_read_are_no_refusal_of_the_broker(tmp_path: Path, column: str) -> None:
+    path = tmp_path / "shop.db"
+    async with opened(path) as outbox:
+        await write(path, message("1"))
+        async with aiosqlite.connect(path, timeout=PATIENCE) as connection:
+            await connection.execute(f"UPDATE outbox SET {column} = '{{'")
+            await connection.commit()
+        with pytest.raises(OutboxRefusedError, match="id='1'"):
+            await outbox.relay(RecordingBroker())
+
+
+@pytest.mark.parametrize("count", [1, 2])
+async def test_a_broker_that_gives_a_publication_up_does_not_answer(tmp_path: Path, count: int) -> None:
+    class Cancelled(RecordingBroker):
+        async def publish(self, topic: str, message: Any, **options: Any) -> str:
+            raise asyncio.CancelledError
+
+    path = tmp_path / "shop.db"
+    async with opened(path) as outbox:
+        await write(path, *(message(f"{number}") for number in range(count)))
+        with pytest.raises(BrokerUnavailableError):
+            await asyncio.wait_for(outbox.relay(Cancelled()), PATIENCE)
+        assert await outbox.relay(RecordingBroker()) == count
+
+
+async def test_a_message_has_nothing_of_who_relays_it(tmp_path: Path) -> None:
+    class Noting(RecordingBroker):
+        async def publish(self, topic: str, message: Any, **options: Any) -> str:
+            seen.append((correlation_id.get(), delivery.get()))
+            return await super().publish(topic, message, **options)
+
+    async def handle(text: str) -> None:
+        handled.append(await outbox.relay(Noting()))
+        assert delivery.get() is not None
+        done.set()
+
+    seen: list[Any] = []
+    handled: list[int] = []
+    done = asyncio.Event()
+    path = tmp_path / "shop.db"
+    async with opened(path) as outbox, InMemoryBroker[str]() as broker:
+        await write(path, message("1"))
+        await broker.subscribe("look", handle)
+        await broker.publish("look", "now", headers={"correlation-id": "of the relay"})
+        async with asyncio.timeout(PATIENCE):
+            await done.wait()
+    assert handled == [1]
+    assert seen == [(None, None)]
 
 
 async def test_the_schema_can_be_shown_and_is_made_once(tmp_path: Path) -> None:

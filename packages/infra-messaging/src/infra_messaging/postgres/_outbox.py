@@ -1,17 +1,24 @@
 """An outbox in PostgreSQL."""
 
 import zlib
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from psycopg import AsyncConnection
 
 from infra_messaging._codecs import Messages
-from infra_messaging._outbox import Row, Rows, relay, require_limit
+from infra_messaging._outbox import Passed, Row, Rows, relay, require_limit
 from infra_messaging.messages import MessagingMessages
 from infra_messaging.postgres._database import Connections, Database
 from infra_messaging.postgres._sql import SLOTS, OutboxStatements
-from infra_protocols import EntityExistsError, EntityNotFoundError, MessageBroker, OutboxMessage, Repository
+from infra_protocols import (
+    EntityExistsError,
+    EntityNotFoundError,
+    MessageBroker,
+    MessagingError,
+    OutboxMessage,
+    Repository,
+)
 
 
 class PostgresOutbox[TMessage]:
@@ -52,6 +59,7 @@ class PostgresOutbox[TMessage]:
         self._sql = OutboxStatements(table)
         self._database = Database(pool, table, self._sql.steps, timeout)
         self._rows = Rows[TMessage](messages)
+        self._passed = Passed()
 
     @property
     def schema(self) -> str:
@@ -78,16 +86,20 @@ class PostgresOutbox[TMessage]:
         """
         return _Bound(connection, self._database, self._sql, self._rows)
 
-    async def relay(self, broker: MessageBroker[TMessage], *, limit: int = 100) -> int:
+    async def relay(
+        self,
+        broker: MessageBroker[TMessage],
+        *,
+        limit: int = 100,
+        on_refused: Callable[[MessagingError], None] | None = None,
+    ) -> int:
         """Publish messages that wait, at most `limit`, and return how many; see `infra_protocols.Outbox.relay`."""
         require_limit(limit)
         async with self._database.transaction("outbox.relay") as connection:
             claims = _Claims(connection, self._database, self._sql)
             await claims.begin()
-            published, error = await relay(claims, self._rows, broker, limit)
-        if error is not None:
-            raise error
-        return published
+            relayed = await relay(claims, self._rows, broker, limit, self._passed)
+        return relayed.told(on_refused)
 
 
 class _Claims:

@@ -2,7 +2,7 @@
 
 import json
 import sqlite3
-from collections.abc import AsyncGenerator, Collection, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -10,10 +10,17 @@ from typing import Any, Final, Protocol
 import aiosqlite
 
 from infra_messaging._codecs import Messages
-from infra_messaging._outbox import Row, Rows, relay, require_limit, require_table
+from infra_messaging._outbox import Passed, Row, Rows, relay, require_limit, require_table
 from infra_messaging.messages import MessagingMessages
 from infra_messaging.sqlite._database import Database, is_busy, require_open, told
-from infra_protocols import EntityExistsError, EntityNotFoundError, MessageBroker, OutboxMessage, Repository
+from infra_protocols import (
+    EntityExistsError,
+    EntityNotFoundError,
+    MessageBroker,
+    MessagingError,
+    OutboxMessage,
+    Repository,
+)
 
 _COLUMNS: Final = "id, topic, key, headers, carried, message, number"
 _STEPS: Final = (
@@ -90,6 +97,7 @@ class SqliteOutbox[TMessage]:
         steps = [step.format(table=require_table(table)) for step in _STEPS]
         self._database = Database(database, table, steps, timeout)
         self._rows = Rows[TMessage](messages)
+        self._passed = Passed()
 
     @property
     def schema(self) -> str:
@@ -117,16 +125,20 @@ class SqliteOutbox[TMessage]:
         """
         return _Bound(connection, self._database, self._rows)
 
-    async def relay(self, broker: MessageBroker[TMessage], *, limit: int = 100) -> int:
+    async def relay(
+        self,
+        broker: MessageBroker[TMessage],
+        *,
+        limit: int = 100,
+        on_refused: Callable[[MessagingError], None] | None = None,
+    ) -> int:
         """Publish messages that wait, at most `limit`, and return how many; see `infra_protocols.Outbox.relay`."""
         require_limit(limit)
         async with _alone(self._database, "outbox.relay") as is_alone:
             if not is_alone:
                 return 0
-            published, error = await relay(_Claims(self._database), self._rows, broker, limit)
-        if error is not None:
-            raise error
-        return published
+            relayed = await relay(_Claims(self._database), self._rows, broker, limit, self._passed)
+        return relayed.told(on_refused)
 
 
 @asynccontextmanager
