@@ -406,7 +406,7 @@ async def test_a_closed_connection_is_away(tmp_path: Path) -> None:
     async with opened(tmp_path / "shop.db") as outbox:
         async with aiosqlite.connect(tmp_path / "shop.db") as connection:
             bound = outbox.bind(connection)
-        with pytest.raises(OutboxUnavailableError):
+        with pytest.raises(OutboxUnavailableError, match="answer: ValueError: no active connection"):
             await bound.create(message("1"))
 
 

@@ -205,7 +205,7 @@ def _as_nobody() -> Generator[None]:
 def _readable(row: Row, operation: str) -> Generator[None]:
     try:
         yield
-    except ValueError as error:  # a `DecodeError` is one
+    except Exception as error:
         message = MessagingMessages.OUTBOX_UNREADABLE.format(reason=reason(error))
         about = {"id": row.id, "topic": row.topic, "key": row.key}
         raise OutboxRefusedError(message, operation=operation, parameters=about) from error

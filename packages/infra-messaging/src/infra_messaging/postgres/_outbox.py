@@ -29,10 +29,11 @@ class PostgresOutbox[TMessage]:
     wait for each other, nor for a relay. Rows are in the order of a sequence, in which each gets its place when it is
     written: of two transactions that write to one key at the same time, the row that was written first is published
     first, whichever commits first, and so not before its transaction has ended. Keys fall into 256 slots; one that
-    shares a slot with such a key waits too. Rows without a key wait for nobody.
+    shares a slot with such a key waits too. A row without a key waits for no transaction that writes others; only, as
+    all of its slot do, while another relay has that in hand, or somebody changes the first row there.
 
-    A relay is one transaction for as long as it publishes. What it claims is locked, and free again as soon as its
-    process or its connection has ended.
+    A relay is one transaction for as long as it publishes, which no setting of PostgreSQL ends for that. What it claims
+    is locked, and free again as soon as its process or its connection has ended; who updates or deletes it waits.
 
     Args:
         pool: lends connections for the relay; it is not closed.

@@ -260,10 +260,11 @@ class _Bound[TMessage]:
         return [Row(*row) for row in await self._executed("outbox.get", sql, values)]
 
     async def _executed(self, operation: str, sql: str, values: Sequence[Any]) -> list[Any]:
-        with told(operation):
-            if not isinstance(self._connection, aiosqlite.Connection):
+        if not isinstance(self._connection, aiosqlite.Connection):
+            with told(operation):
                 return await self._connection.execute(sql, values)
-            require_open(self._connection, operation)
+        require_open(self._connection, operation)
+        with told(operation):
             async with self._connection.cursor() as cursor:
                 cursor.row_factory = None  # whatever that of the connection makes of rows
                 await cursor.execute(sql, values)
