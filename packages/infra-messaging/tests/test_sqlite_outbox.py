@@ -446,6 +446,23 @@ async def test_very_many_are_forgotten_without_holding_up_an_act(tmp_path: Path)
         assert connection is None
 
 
+async def test_what_waits_in_the_tables_of_an_earlier_release_is_published(tmp_path: Path) -> None:
+    path = tmp_path / "shop.db"
+    outbox = SqliteOutbox(path, str)
+    first, _, _ = outbox.schema.partition("INSERT INTO outbox_schema VALUES (1);")
+    async with aiosqlite.connect(path) as connection:
+        await connection.executescript(f"{first} INSERT INTO outbox_schema VALUES (1);")
+        await connection.execute(
+            "INSERT INTO outbox (id, topic, key, headers, carried, message, version)"
+            """ VALUES ('1', 'orders.new', 'a', '{}', '{}', '"book"', 3)"""
+        )
+        await connection.commit()
+    await outbox.create_schema()
+    broker = RecordingBroker()
+    assert await outbox.relay(broker) == 1
+    assert [each.message for each in broker.accepted] == ["book"]
+
+
 async def test_what_is_no_database_is_told(tmp_path: Path) -> None:
     (tmp_path / "text").write_text("no database, " * 100, encoding="utf-8")
     with pytest.raises(OutboxRefusedError):
