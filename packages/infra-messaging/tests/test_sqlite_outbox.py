@@ -454,7 +454,7 @@ async def test_what_waits_in_the_tables_of_an_earlier_release_is_published(tmp_p
         await connection.executescript(f"{first} INSERT INTO outbox_schema VALUES (1);")
         await connection.execute(
             "INSERT INTO outbox (id, topic, key, headers, carried, message, version)"
-            """ VALUES ('1', 'orders.new', 'a', '{}', '{}', '"book"', 3)"""
+            """ VALUES ('1', 'orders.new', 'a', '{}', '{}', CAST('"book"' AS BLOB), 3)"""
         )
         await connection.commit()
     await outbox.create_schema()
