@@ -136,11 +136,9 @@ async def test_it_does_not_depend_on_how_transactions_are_isolated(postgres_url:
             async with isolated.once("shop", "1") as connection:
                 assert connection is not None
                 waiting = asyncio.ensure_future(acts(isolated))
-                blocked = (
-                    f"SELECT 1 FROM pg_stat_activity WHERE {connection.info.backend_pid} = ANY (pg_blocking_pids(pid))"
-                )
+                waits = b"SELECT 1 FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY (pg_blocking_pids(pid))"
                 async with asyncio.timeout(PATIENCE):
-                    while not (await connection.execute(blocked.encode())).rowcount:  # noqa: ASYNC110
+                    while not (await connection.execute(waits)).rowcount:  # noqa: ASYNC110
                         await asyncio.sleep(0.01)
             assert not await waiting
 
