@@ -265,7 +265,6 @@ async def test_what_meets_another_transaction_badly_is_refused(postgres_url: str
             await third.get_all()
             await first.update(message("1"))
             await second.update(message("2"))
-            await two.execute(b"SET LOCAL deadlock_timeout = '1ms'")
             crossing = (first.update(message("2")), second.update(message("1")))
             met = [
                 each for each in await asyncio.gather(*crossing, return_exceptions=True) if isinstance(each, Exception)

@@ -56,8 +56,11 @@ class OutboxStatements:
         self.get_all: bytes = f"SELECT {shown} FROM {table} ORDER BY number".encode()
 
         # A relay waits for its broker in its transaction, which is not to be ended for that.
-        endless = "'idle_in_transaction_session_timeout', 'transaction_timeout'"
-        self.begin: bytes = f"SELECT set_config(name, '0', true) FROM pg_settings WHERE name IN ({endless})".encode()
+        self.begin: bytes = b"""
+            SELECT set_config('idle_in_transaction_session_timeout', '0', true), CASE
+                WHEN current_setting('transaction_timeout', true) IS NOT NULL
+                THEN set_config('transaction_timeout', '0', true)
+            END"""  # which PostgreSQL 17 has
         # The newest row is as this statement began, and the marks are read after that: a row that is not newer, and
         # not behind a mark, can have none in front of it whose transaction still runs.
         ahead = f"((({last} - objid::bigint + 2147483648) & 4294967295) - 2147483648)"
