@@ -163,6 +163,34 @@ async def test_the_statistics_and_the_index_follow(engine: list[str], postgres_d
             assert await found(http, "goodbye") == []
 
 
+async def test_a_change_is_told_at_once(monkeypatch: pytest.MonkeyPatch, postgres_database: str) -> None:
+    monkeypatch.setattr("pastebin.followers.RELAY_INTERVAL", 3600.0)
+    for database in ([], ["--postgres", postgres_database]):
+        async with served(*database) as http:
+            for count in (1, 2, 3):
+
+                async def counted(http: httpx.AsyncClient, count: int) -> bool:
+                    told = {"ada": {"created": count, "changed": 0, "deleted": 0}}
+                    return (await http.get("/statistics")).json() == told
+
+                await http.post("/pastes", json=DRAFT)
+                await until(partial(counted, http, count))
+
+
+async def test_what_was_counted_long_ago_is_forgotten(monkeypatch: pytest.MonkeyPatch, open_pastes: OpenPastes) -> None:
+    monkeypatch.setattr("pastebin.followers.KEPT", 0.0)
+    monkeypatch.setattr("pastebin.followers.FORGET_INTERVAL", 0.01)
+
+    async def is_new() -> bool:
+        async with pastes.inbox.once("statistics", "1") as connection:
+            return connection is not None
+
+    async with open_pastes() as pastes:
+        assert await is_new()
+        async with following(pastes, InMemoryBroker[PasteEvent]):
+            await until(is_new)
+
+
 async def test_a_search_needs_words(http: httpx.AsyncClient) -> None:
     for words in ("", "...", " ".join("abcdefghijk")):
         answer = await http.get("/search", params={"q": words})

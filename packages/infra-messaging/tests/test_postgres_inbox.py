@@ -53,7 +53,12 @@ async def test_an_error_that_the_act_swallows_is_no_success(postgres_url: str) -
 
 async def test_what_the_act_raises_comes_as_it_is(postgres_url: str) -> None:
     async with opened(postgres_url) as (inbox, _):
-        for error in (psycopg.OperationalError("mine"), UndefinedTable("mine"), TimeoutError("mine")):
+        for error in (
+            psycopg.OperationalError("mine"),
+            UndefinedTable("mine"),
+            TimeoutError("mine"),
+            psycopg.Rollback(),
+        ):
             with pytest.raises(type(error)) as raised:
                 async with inbox.once("shop", "1"):
                     raise error
@@ -88,6 +93,54 @@ async def test_the_act_cannot_commit(postgres_url: str) -> None:
         with pytest.raises(psycopg.ProgrammingError):
             await act()
         assert await acts(inbox)
+
+
+@pytest.mark.parametrize("end", [b"ROLLBACK", b"COMMIT"])
+async def test_a_transaction_that_the_act_has_ended_is_told_of(postgres_url: str, end: bytes) -> None:
+    async with opened(postgres_url) as (inbox, _):
+
+        async def act() -> None:
+            async with inbox.once("shop", "1") as connection:
+                assert connection is not None
+                await connection.execute(end)
+
+        with pytest.raises(OutboxRefusedError, match="failed, or was ended, inside of the block"):
+            await act()
+
+
+async def test_an_act_that_takes_longer_than_postgres_allows_is_not_done(postgres_url: str) -> None:
+    async with opened(postgres_url) as (inbox, pool):
+
+        async def act() -> None:
+            async with inbox.once("shop", "1") as connection:
+                assert connection is not None
+                await connection.execute(b"SET LOCAL idle_in_transaction_session_timeout = '10ms'")
+                mine = connection.info.backend_pid
+                async with asyncio.timeout(PATIENCE), pool.connection() as other:
+                    while (await other.execute(b"SELECT 1 FROM pg_stat_activity WHERE pid = %s", (mine,))).rowcount:
+                        await other.rollback()
+
+        with pytest.raises(OutboxUnavailableError):
+            await act()
+        assert await acts(inbox)
+
+
+@pytest.mark.parametrize("level", ["repeatable read", "serializable"])
+async def test_it_does_not_depend_on_how_transactions_are_isolated(postgres_url: str, level: str) -> None:
+    async with opened(postgres_url) as (inbox, _):
+        table = inbox.schema.split()[2].removesuffix("_schema")
+        options = {"options": f"-c default_transaction_isolation={level.replace(' ', '\\ ')}"}
+        pool: Pool = AsyncConnectionPool(postgres_url, min_size=2, open=False, kwargs=options)
+        async with pool:
+            isolated = PostgresInbox(pool, table=table, timeout=PATIENCE)
+            async with isolated.once("shop", "1") as connection:
+                assert connection is not None
+                waiting = asyncio.ensure_future(acts(isolated))
+                waits = b"SELECT 1 FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY (pg_blocking_pids(pid))"
+                async with asyncio.timeout(PATIENCE):
+                    while not (await connection.execute(waits)).rowcount:  # noqa: ASYNC110
+                        await asyncio.sleep(0.01)
+            assert not await waiting
 
 
 async def test_very_many_are_forgotten(postgres_url: str) -> None:

@@ -4,7 +4,7 @@ import asyncio
 import random
 import re
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 from uuid import uuid4
 
@@ -14,14 +14,16 @@ from psycopg.rows import dict_row
 from psycopg_pool import AsyncConnectionPool
 
 from infra_conformance import RecordingBroker
-from infra_messaging.postgres import PostgresOutbox
+from infra_messaging.postgres import PostgresInbox, PostgresOutbox
 from infra_messaging.postgres._sql import OutboxStatements
 from infra_protocols import (
     BrokerRefusedError,
+    EntityExistsError,
     EntityNotFoundError,
     OutboxMessage,
     OutboxRefusedError,
     OutboxUnavailableError,
+    PoolExhaustedError,
     ValidationError,
 )
 
@@ -139,13 +141,28 @@ async def test_a_claim_reads_little_of_what_waits(postgres_url: str) -> None:
         sql = OutboxStatements(db.table)
         values: dict[str, Any] = {"newest": 10**9, "slots": [], "bounds": [], "most": 100, "keys": [], "numbers": []}
         async with db.pool.connection() as connection:
-            await connection.execute(sql.begin)
             await connection.execute(sql.bounds)
             plan = await (await connection.execute(b"EXPLAIN (ANALYZE, TIMING OFF) " + sql.claim, values)).fetchall()
         scans = [line for (line,) in plan if f" on {db.table}" in line]
         counts = [re.findall(r"actual rows=(\d+) loops=(\d+)", line)[0] for line in scans]
         assert len(counts) == 6
         assert max(int(rows) * int(loops) for rows, loops in counts) < 1000
+
+
+async def test_what_is_moved_to_another_key_is_before_what_is_written_to_it_later(postgres_url: str) -> None:
+    async with shop(postgres_url) as db:
+        await db.write(message("1", "x"), message("2", "z"))
+        broker = RecordingBroker()
+        async with db.pool.connection() as connection:
+            await db.outbox.bind(connection).update(message("1", "y"))
+            await db.outbox.bind(connection).update(message("2", "z", "other"))
+            await db.write(message("3", "y"))
+            mine = f"locktype = 'advisory' AND pid = {connection.info.backend_pid}"
+            [(marks,)] = await db.call(f"SELECT count(*) FROM pg_locks WHERE {mine}")
+            assert marks == 1  # only where a key is new to a row
+            assert await db.outbox.relay(broker) == 0
+        assert await db.outbox.relay(broker) == 3
+        assert [each.id for each in broker.accepted if each.key == "y"] == ["1", "3"]
 
 
 async def test_a_mark_goes_with_its_savepoint(postgres_url: str) -> None:
@@ -204,6 +221,66 @@ async def test_who_changes_what_is_being_published_comes_too_late(postgres_url: 
                 await updating
             assert await deleting is False
         assert [each.message for each in broker.accepted] == ["book", "book"]
+
+
+async def test_a_relay_outlives_what_bounds_idle_transactions(postgres_url: str) -> None:
+    class Slow(RecordingBroker):
+        async def publish(self, *arguments: Any, **options: Any) -> str:
+            await asyncio.sleep(0.5)
+            return await super().publish(*arguments, **options)
+
+    async with shop(postgres_url) as db:
+        await db.write(message("1", "a"), message("2", "a"))
+        options = {"options": "-c idle_in_transaction_session_timeout=100ms"}
+        pool: Pool = AsyncConnectionPool(postgres_url, min_size=1, open=False, kwargs=options)
+        async with pool:
+            assert await PostgresOutbox(pool, str, table=db.table, timeout=PATIENCE).relay(Slow()) == 2
+        assert await db.waiting() == []
+
+
+async def test_in_a_pipeline_answers_are_true(postgres_url: str) -> None:
+    async with shop(postgres_url) as db, db.pool.connection() as connection, connection.pipeline():
+        bound = db.outbox.bind(connection)
+        assert await bound.create(message("1", "a")) == message("1", "a")
+        with pytest.raises(EntityExistsError):
+            await bound.create(message("1", "a"))
+        assert await bound.get("1") == message("1", "a")
+        assert await bound.get_all() == [message("1", "a")]
+        assert await bound.update(message("1", "a", "other")) == message("1", "a", "other")
+        with pytest.raises(EntityNotFoundError):
+            await bound.update(message("2"))
+        assert await bound.exists("1")
+        assert await bound.delete("1")
+        assert not await bound.delete("1")
+        assert not await bound.exists("1")
+
+
+async def test_what_meets_another_transaction_badly_is_refused(postgres_url: str) -> None:
+    """PostgreSQL has answered: the whole transaction is to be tried again."""
+    async with shop(postgres_url) as db:
+        await db.write(message("1"), message("2"))
+        async with db.pool.connection() as one, db.pool.connection() as two, db.pool.connection() as three:
+            first, second, third = (db.outbox.bind(each) for each in (one, two, three))
+            await three.execute(b"SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+            await third.get_all()
+            await first.update(message("1"))
+            await second.update(message("2"))
+            crossing = (first.update(message("2")), second.update(message("1")))
+            met = [
+                each for each in await asyncio.gather(*crossing, return_exceptions=True) if isinstance(each, Exception)
+            ]
+            assert [type(each) for each in met] == [OutboxRefusedError]
+            await one.rollback()
+            await two.rollback()
+            await first.update(message("1"))
+            await two.execute(b"SET LOCAL statement_timeout = '50ms'")
+            with pytest.raises(OutboxRefusedError, match="statement timeout"):
+                await second.update(message("1"))
+            await two.rollback()
+            await one.commit()
+            with pytest.raises(OutboxRefusedError, match="could not serialize"):
+                await third.update(message("1"))
+            await three.rollback()
 
 
 async def test_what_somebody_is_changing_waits_and_those_behind_it(postgres_url: str) -> None:
@@ -328,6 +405,54 @@ async def test_the_schema_can_be_shown_and_is_made_once(postgres_url: str) -> No
             await db.outbox.create_schema()
 
 
+async def test_where_all_is_there_no_right_to_create_is_needed(postgres_url: str) -> None:
+    async with shop(postgres_url) as db:
+        await db.call("CREATE SCHEMA {t}_rights")
+        await db.call("GRANT USAGE ON SCHEMA {t}_rights TO pg_monitor")
+        try:
+            kwargs = {"options": f"-c search_path={db.table}_rights"}
+            pool: Pool = AsyncConnectionPool(postgres_url, min_size=1, open=False, kwargs=kwargs)
+            async with pool:
+                outbox, inbox = PostgresOutbox(pool, str, timeout=PATIENCE), PostgresInbox(pool, timeout=PATIENCE)
+                await outbox.create_schema()
+                await inbox.create_schema()
+                await db.call("GRANT SELECT ON {t}_rights.outbox_schema, {t}_rights.inbox_schema TO pg_monitor")
+                async with pool.connection() as connection:
+                    await connection.execute(b"SET SESSION ROLE pg_monitor")
+                await outbox.create_schema()
+                await inbox.create_schema()
+        finally:
+            await db.call("DROP SCHEMA {t}_rights CASCADE")
+
+
+@pytest.mark.parametrize("table", ["order", "user", "table"])
+async def test_a_table_may_be_named_as_sql_has_it(postgres_url: str, table: str) -> None:
+    async with shop(postgres_url) as db:
+        await db.call("CREATE SCHEMA {t}_names")
+        try:
+            kwargs = {"options": f"-c search_path={db.table}_names"}
+            pool: Pool = AsyncConnectionPool(postgres_url, min_size=1, open=False, kwargs=kwargs)
+            async with pool:
+                outbox = PostgresOutbox(pool, str, table=table, timeout=PATIENCE)
+                await outbox.create_schema()
+                async with pool.connection() as connection:
+                    bound = outbox.bind(connection)
+                    await bound.create(message("1", "a"))
+                    await bound.update(message("1", "b"))
+                    assert [each.id for each in await bound.get_all()] == ["1"]
+                assert await outbox.relay(RecordingBroker()) == 1
+                await pool.check()
+                async with pool.connection() as connection:
+                    await connection.execute(f'DROP TABLE "{table}", {table}_schema'.encode())
+                inbox = PostgresInbox(pool, table=table, timeout=PATIENCE)
+                await inbox.create_schema()
+                async with inbox.once("shop", "1") as connection:
+                    assert connection is not None
+                assert await inbox.forget(0) == 1
+        finally:
+            await db.call("DROP SCHEMA {t}_names CASCADE")
+
+
 async def test_without_tables_it_is_refused(postgres_url: str) -> None:
     pool: Pool = AsyncConnectionPool(postgres_url, min_size=1, open=False)
     async with pool:
@@ -346,6 +471,15 @@ async def test_without_a_connection_to_be_had_it_is_unavailable(postgres_url: st
     async with pool, pool.connection():
         with pytest.raises(OutboxUnavailableError):
             await PostgresOutbox(pool, str, timeout=0.1).relay(RecordingBroker())
+
+
+async def test_a_pool_that_has_none_to_lend_is_away() -> None:
+    class Pool:
+        def connection(self, timeout: float | None = None) -> AbstractAsyncContextManager[AsyncConnection[Any]]:
+            raise PoolExhaustedError("too many wait")
+
+    with pytest.raises(OutboxUnavailableError, match="too many wait"):
+        await PostgresOutbox(Pool(), str).relay(RecordingBroker())
 
 
 @pytest.mark.parametrize("options", [{"table": "A"}, {"table": "a.b"}, {"table": "x" * 41}, {"timeout": 0}])

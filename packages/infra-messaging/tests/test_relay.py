@@ -15,7 +15,9 @@ from infra_protocols import (
     BrokerRefusedError,
     BrokerUnavailableError,
     MessageBroker,
+    MessagingError,
     OutboxMessage,
+    OutboxRefusedError,
     OutboxUnavailableError,
     SystemClock,
     ValidationError,
@@ -30,15 +32,15 @@ class Shop:
         self.broker = RecordingBroker()
         self.errors: list[Exception] = []
         self.looks: list[float] = []
-        self.away: Exception | None = None
+        self.away: BaseException | None = None
         options.setdefault("on_error", self.errors.append)
         self.relay = OutboxRelay(Outbox(self), self.broker, **options)
 
-    async def look(self, broker: MessageBroker[Any], limit: int) -> int:
+    async def look(self, broker: MessageBroker[Any], **options: Any) -> int:
         self.looks.append(asyncio.get_running_loop().time())
         if self.away is not None:
             raise self.away
-        return await self.desk.outbox.relay(broker, limit=limit)
+        return await self.desk.outbox.relay(broker, **options)
 
     async def write(self, *messages: OutboxMessage[str]) -> None:
         async with self.desk.connect() as connection:
@@ -60,8 +62,14 @@ class Outbox:
     def bind(self, connection: Any) -> Any:
         return self.shop.desk.outbox.bind(connection)
 
-    async def relay(self, broker: MessageBroker[Any], *, limit: int = 100) -> int:
-        return await self.shop.look(broker, limit)
+    async def relay(
+        self,
+        broker: MessageBroker[Any],
+        *,
+        limit: int = 100,
+        on_refused: Callable[[MessagingError], None] | None = None,
+    ) -> int:
+        return await self.shop.look(broker, limit=limit, on_refused=on_refused)
 
 
 def run(main: Callable[[], Awaitable[None]]) -> None:
@@ -138,7 +146,9 @@ def test_it_goes_on_as_long_as_there_is_more() -> None:
     run(main)
 
 
-@pytest.mark.parametrize("error", [BrokerUnavailableError("x"), OutboxUnavailableError("x"), RuntimeError("x")])
+@pytest.mark.parametrize(
+    "error", [BrokerUnavailableError("x"), OutboxUnavailableError("x"), OutboxRefusedError("x"), RuntimeError("x")]
+)
 def test_while_something_is_away_it_waits_longer_each_time(error: Exception) -> None:
     async def main() -> None:
         shop = Shop(interval=0.001, retry_delay=1.0, retry_delay_max=8.0)
@@ -186,6 +196,61 @@ def test_what_is_refused_holds_up_nothing_else() -> None:
             shop.broker.mend()
             await asyncio.sleep(10)
             assert shop.published[-1] == "bad"
+
+    run(main)
+
+
+def test_one_that_is_refused_does_not_hide_that_the_broker_is_away() -> None:
+    async def main() -> None:
+        shop = Shop(interval=0.001, retry_delay=1000.0, retry_delay_max=1000.0)
+        await shop.write(message("bad", "bad"), message("1"))
+        shop.broker.refuse("bad")
+        shop.broker.fall_silent()
+        async with shop.relay:
+            await asyncio.sleep(1)
+            assert len(shop.looks) <= 2  # a random wait may be that short
+            assert {type(error) for error in shop.errors} == {BrokerRefusedError, BrokerUnavailableError}
+
+    run(main)
+
+
+def test_each_that_is_refused_is_told() -> None:
+    async def main() -> None:
+        shop = Shop(interval=1000.0)
+        await shop.write(message("1", "a"), message("2", "b"), message("3"))
+        shop.broker.refuse("a", "b")
+        async with shop.relay:
+            await asyncio.sleep(1)
+            assert shop.published == ["3"]
+            assert [type(error) for error in shop.errors] == [BrokerRefusedError] * 2
+
+    run(main)
+
+
+def test_a_cancellation_that_is_not_its_own_does_not_end_it() -> None:
+    async def main() -> None:
+        shop = Shop(interval=1.0, retry_delay=1.0, retry_delay_max=1.0)
+        shop.away = asyncio.CancelledError()
+        async with shop.relay:
+            await asyncio.sleep(0.001)
+            assert isinstance(shop.errors[0], OutboxUnavailableError)
+            assert shop.errors[0].__cause__ is shop.away
+            shop.away = None
+            await shop.write(message("1"))
+            await asyncio.sleep(2)
+            assert shop.published == ["1"]
+
+    run(main)
+
+
+def test_it_begins_anew_after_its_end() -> None:
+    async def main() -> None:
+        shop = Shop()
+        for number in range(2):
+            await shop.write(message(f"{number}"))
+            async with shop.relay:
+                await asyncio.sleep(1)
+            assert len(shop.published) == number + 1
 
     run(main)
 

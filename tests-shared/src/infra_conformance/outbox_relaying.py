@@ -9,7 +9,7 @@ from infra_conformance.outbox_base import CheckedOutbox, OutboxChecks, expect_pu
 from infra_conformance.proof import check, swept
 from infra_conformance.recording_broker import RecordingBroker
 from infra_conformance.trial import Broken, Trial, expect, refused
-from infra_protocols.errors import MessagingError
+from infra_protocols.errors import BrokerRefusedError, BrokerUnavailableError, EntityNotFoundError, MessagingError
 
 
 class OutboxRelayingChecks[TConnection](OutboxChecks[TConnection]):
@@ -107,6 +107,79 @@ class OutboxRelayingChecks[TConnection](OutboxChecks[TConnection]):
         await self.drained(desk, broker)
         expect_published(broker, [message("1", "a"), message("2", "a"), message("3")])
 
+    @check("outbox-46")
+    async def test_changed_too_late(self, trial: Trial[CheckedOutbox[TConnection]]) -> None:
+        """Who changes what a relay is publishing waits for it, or is told that it is not there; it comes once."""
+        desk, broker = trial.raw, RecordingBroker()
+        written = [message("1", "a"), message("2", "a"), message("3")]
+        await self.write(desk, *written)
+        broker.hang()
+        relaying = asyncio.ensure_future(desk.another().relay(broker))
+        await self._hangs(trial, broker)
+        changing = asyncio.ensure_future(self._change(desk))
+        try:
+            await trial.elapse(self.tick)
+        finally:
+            broker.mend()
+            await self.in_time(trial, "a relay", relaying)
+            found = await self.in_time(trial, "a change", changing)
+        expect("what could still be changed", found, [])
+        await self.drained(desk, broker)
+        expect_published(broker, written)
+        expect("messages", sorted(each.message for each in broker.accepted), [each.message for each in written])
+
+    @check("outbox-47")
+    async def test_each_refusal_is_told(self, trial: Trial[CheckedOutbox[TConnection]]) -> None:
+        """Who asks for refusals is told of each, and none is raised."""
+        desk, broker = trial.raw, RecordingBroker()
+        written = [message("1", "a"), message("2", "b"), message("3", "c"), message("4", "a")]
+        await self.write(desk, *written)
+        broker.refuse("a", "b")
+        told: list[MessagingError] = []
+        expect("how many were published", await desk.outbox.relay(broker, on_refused=told.append), 1)
+        expect("how many were refused", len(told), 2)
+        expect("whether these are refusals", all(isinstance(each, BrokerRefusedError) for each in told), True)
+        broker.mend()
+        await self.drained(desk, broker)
+        expect_published(broker, written)
+
+    @check("outbox-48")
+    async def test_away_comes_first(self, trial: Trial[CheckedOutbox[TConnection]]) -> None:
+        """That a broker does not answer is raised, whatever it has refused besides."""
+        desk, broker = trial.raw, RecordingBroker()
+        await self.write(desk, message("1", "a"), message("2", "b"), message("3", "a"))
+        broker.refuse("a")
+        broker.fall_silent()
+        told: list[MessagingError] = []
+        await refused("relay", desk.outbox.relay(broker), BrokerUnavailableError)
+        broker.mend()
+        await self.drained(desk, broker)
+        await self.write(desk, message("4", "a"), message("5", "b"))
+        broker.refuse("a")
+        broker.fall_silent()
+        await refused("relay", desk.outbox.relay(broker, on_refused=told.append), BrokerUnavailableError)
+        expect("how many were refused", len(told), 1)
+
+    @check("outbox-49")
+    async def test_a_full_broker(self, trial: Trial[CheckedOutbox[TConnection]]) -> None:
+        """However much is refused, a call tries no more than twice its limit, and what is behind has its turn."""
+        desk, broker = trial.raw, RecordingBroker()
+        keys = [trial.draw(st.booleans()) for _ in range(9)]
+        bad = [message(f"{number}", f"key {number}" if is_keyed else None) for number, is_keyed in enumerate(keys)]
+        later = [message("a", "key 0"), message("b", "good"), message("c", "key 1")]
+        await self.write(desk, *bad, *later)
+        broker.refuse(None, *(f"key {number}" for number in range(9)))
+        limit = trial.draw(st.integers(1, 4))
+        told: list[MessagingError] = []
+        for _ in range(2 * len(bad)):
+            before = len(broker.tried)
+            await desk.outbox.relay(broker, limit=limit, on_refused=told.append)
+            expect("whether a call tries few", len(broker.tried) - before <= 2 * limit, True)
+        expect("what was published", [each.id for each in broker.accepted], ["b"])
+        broker.mend()
+        await self.drained(desk, broker)
+        expect_published(broker, [*bad, *later])
+
     @swept("outbox-31")
     async def test_interrupted_relay(self, trial: Trial[CheckedOutbox[TConnection]]) -> None:
         """A relay that is interrupted anywhere loses nothing and reorders nothing, and the next one goes on."""
@@ -119,6 +192,18 @@ class OutboxRelayingChecks[TConnection](OutboxChecks[TConnection]):
             expect("what waits", await self.waiting(desk), [])
         await self.drained(desk, broker)
         expect_published(broker, written, once=outcome.finished)
+
+    async def _change(self, desk: CheckedOutbox[TConnection]) -> list[str]:
+        found: list[str] = []
+        async with self.open_transaction(desk) as (connection, bound):
+            try:
+                await bound.update(message("1", "a", "other"))
+                found.append("1")
+            except EntityNotFoundError:
+                pass
+            found += [id for id in ("2", "3") if await bound.delete(id)]
+            await desk.commit(connection)
+        return found
 
     async def _hangs(self, trial: Trial[CheckedOutbox[TConnection]], broker: RecordingBroker) -> None:
         for _ in range(3000):

@@ -114,7 +114,7 @@ class OutboxWritingChecks[TConnection](OutboxChecks[TConnection]):
 
     @check("outbox-07")
     async def test_carried_along(self, trial: Trial[CheckedOutbox[TConnection]]) -> None:
-        """A message goes with the correlation id of where it was written, unless its headers have another."""
+        """A message goes with the correlation id of where it was written, unless its headers have another, or none."""
         desk, broker = trial.raw, RecordingBroker()
         name = Header.CORRELATION_ID.value
         token = correlation_id.set("request 7")
@@ -123,7 +123,11 @@ class OutboxWritingChecks[TConnection](OutboxChecks[TConnection]):
         finally:
             correlation_id.reset(token)
         await self.write(desk, message("3"))
-        await self.drained(desk, broker)
+        token = correlation_id.set("the relay's own")
+        try:
+            await self.drained(desk, broker)
+        finally:
+            correlation_id.reset(token)
         got = {each.id: each.headers.get(name) for each in broker.accepted}
         expect("the correlation ids", got, {"1": "request 7", "2": "request 8", "3": None})
 

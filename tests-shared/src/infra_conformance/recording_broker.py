@@ -7,10 +7,12 @@ from types import TracebackType
 from typing import Any, NoReturn, Self, Unpack
 
 from infra_conformance.messages import ConformanceMessages
+from infra_protocols.context import correlation_id
 from infra_protocols.errors import BrokerRefusedError, BrokerUnavailableError
 from infra_protocols.messages import ErrorMessages
 from infra_protocols.messaging import (
     DeadLetterQueue,
+    Header,
     MessageHandler,
     Subscription,
     SubscriptionOptions,
@@ -86,8 +88,10 @@ class RecordingBroker:
         headers: Mapping[str, str] | None = None,
         id: str | None = None,
     ) -> str:
-        """Take note."""
-        publication = Publication(topic, message, key, dict(headers or {}), id)
+        """Take note, also of the correlation id of who publishes, as brokers do."""
+        current = correlation_id.get()
+        carried = {} if current is None else {Header.CORRELATION_ID.value: current}
+        publication = Publication(topic, message, key, carried | dict(headers or {}), id)
         self.tried.append(publication)
         await asyncio.sleep(0)
         if key in self._refused:

@@ -15,8 +15,12 @@ from pastebin.words import words_of
 
 PARTITIONS: Final = 4
 """How many pastes a process can index at once; what happens to one paste keeps its order."""
-RELAY_INTERVAL: Final = 0.25
-"""How many seconds an event may wait before it is published."""
+RELAY_INTERVAL: Final = 5.0
+"""After how many seconds to look for events that another process has written, and did not live to publish."""
+KEPT: Final = 30 * 86_400.0
+"""How many seconds to know that an event was counted: longer than it can take, with a broker that is away for weeks."""
+FORGET_INTERVAL: Final = 3600.0
+"""After how many seconds to forget what is older."""
 
 _RETRY: Final = 0.1
 _RETRY_MAX: Final = 5.0
@@ -59,11 +63,13 @@ async def following(pastes: FollowedPastes, open_broker: OpenBroker) -> AsyncGen
     While the broker is away events wait in the database, and the service goes on.
     """
     async with asyncio.TaskGroup() as tasks:
-        task = tasks.create_task(_follow(pastes, open_broker), name="pastebin-followers")
+        following = tasks.create_task(_follow(pastes, open_broker), name="pastebin-followers")
+        forgetting = tasks.create_task(_forget(pastes), name="pastebin-forgets")
         try:
             yield
         finally:
-            task.cancel()
+            following.cancel()
+            forgetting.cancel()
 
 
 async def _follow(pastes: FollowedPastes, open_broker: OpenBroker) -> None:
@@ -73,10 +79,20 @@ async def _follow(pastes: FollowedPastes, open_broker: OpenBroker) -> None:
             async with open_broker() as broker:
                 await broker.subscribe(ALL, followers.index, group="index", partitions=PARTITIONS)
                 await broker.subscribe(ALL, followers.count, group="statistics")
-                async with OutboxRelay(pastes.outbox, broker, interval=RELAY_INTERVAL):
+                async with OutboxRelay(pastes.outbox, broker, interval=RELAY_INTERVAL) as relay:
+                    pastes.on_change = relay.notify
                     failures = 0
                     await asyncio.Event().wait()  # for ever: a broker connects again by itself
         except MessagingError as error:
             _log.warning(PastebinMessages.BROKER_AWAY, error)
         await asyncio.sleep(full_jitter(failures, _RETRY, _RETRY_MAX))
         failures += 1
+
+
+async def _forget(pastes: FollowedPastes) -> None:
+    while True:
+        try:
+            await pastes.inbox.forget(KEPT)
+        except MessagingError as error:
+            _log.warning(PastebinMessages.INBOX_FULL, error)
+        await asyncio.sleep(FORGET_INTERVAL)

@@ -47,6 +47,7 @@ class PastebinMessages(ErrorMessages):
     SCHEMA_TOO_NEW: Final[str] = "its schema has version {found}, this program knows versions up to {known}"
 
     # Events
+    INBOX_FULL: Final[str] = "What was counted long ago could not be forgotten: %s"
     BROKER_AWAY: Final[str] = "Events wait, for the broker is away: %s"
 
     # Server command

@@ -67,6 +67,7 @@ class PostgresPasteRepository(SqlPasteRepository):
 
     def __init__(self, pool: ConnectionPool[_Connection]) -> None:
         self._pool = pool
+        super().__init__()
         self._outbox = PostgresOutbox[PasteEvent](pool, EVENTS)
         self._inbox = PostgresInbox(pool)
 
@@ -137,7 +138,8 @@ class PostgresPasteRepository(SqlPasteRepository):
                 written = await self._rows(connection, statement, parameters)
                 for id, author in written:
                     await self._outbox.bind(connection).create(outgoing(event(id.decode(), author.decode())))
-                return written
+        self.on_change()
+        return written
 
     async def _rows(
         self, connection: _Connection, statement: str, parameters: dict[str, Value]

@@ -1,6 +1,6 @@
 """The port of the pastes' storage: what the service asks of a database."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, Protocol, runtime_checkable
 
 from infra_protocols import Inbox, Outbox, Repository
@@ -49,6 +49,9 @@ class FollowedPastes(PasteRepository, Protocol):
 
     Each change of a paste leaves an event in the outbox, if and only if it is made.
     """
+
+    on_change: Callable[[], None]
+    """Is called when a change was made; by default it does nothing."""
 
     @property
     def outbox(self) -> Outbox[PasteEvent, Any]:

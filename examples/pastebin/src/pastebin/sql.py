@@ -31,6 +31,10 @@ _PACKING: Final = CompressionService(CompressionConfig(encodings=(_CODING,), max
 type Value = str | int | bytes
 
 
+def _nobody_is_told() -> None:
+    pass
+
+
 class SqlPasteRepository(ABC):
     """
     A `PasteRepository` in a SQL database; its engines differ in how they execute a statement.
@@ -47,6 +51,9 @@ class SqlPasteRepository(ABC):
     """What makes rows, of which `value` is a word, of the JSON in `{words}`."""
     database: str
     """What the database is called in errors."""
+
+    def __init__(self) -> None:
+        self.on_change: Callable[[], None] = _nobody_is_told
 
     @property
     @abstractmethod

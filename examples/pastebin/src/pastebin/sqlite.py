@@ -73,6 +73,7 @@ class SqlitePasteRepository(SqlPasteRepository):
     ) -> None:
         self._writer = writer
         self._readers = readers
+        super().__init__()
         self._outbox = SqliteOutbox[PasteEvent](database, EVENTS)
         self._inbox = SqliteInbox(database)
         self.database = str(database)
@@ -148,7 +149,8 @@ class SqlitePasteRepository(SqlPasteRepository):
                 for id, author in written:
                     await self._outbox.bind(connection).create(outgoing(event(id, author)))
                 await connection.execute("COMMIT")
-                return written
+        self.on_change()
+        return written
 
     async def _in(
         self, pool: ConnectionPool[SqliteConnection], statement: str, parameters: dict[str, Value]

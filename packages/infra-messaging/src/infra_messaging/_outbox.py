@@ -3,15 +3,17 @@
 import asyncio
 import json
 import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
 from infra_messaging._codecs import Codecs, Messages
+from infra_messaging._waiting import is_being_cancelled
 from infra_messaging.messages import MessagingMessages
 from infra_protocols import (
     BrokerRefusedError,
-    DecodeError,
+    BrokerUnavailableError,
     Header,
     InfrastructureError,
     MessageBroker,
@@ -46,7 +48,6 @@ class Row:
     data: bytes = field(repr=False)
     number: int = 0
     """Its place in the order."""
-    version: int = 0
 
 
 class Rows[TMessage]:
@@ -63,13 +64,14 @@ class Rows[TMessage]:
         return Row(entity.id, entity.topic, entity.key, _dumped(entity.headers), _dumped(carried), data)
 
     def read(self, row: Row, operation: str) -> OutboxMessage[TMessage]:
-        return OutboxMessage(row.topic, self.message(row, operation), row.key, json.loads(row.headers), row.id)
+        with _readable(row, operation):
+            message: TMessage = self._codecs.decode(row.topic, row.data)
+            return OutboxMessage(row.topic, message, row.key, json.loads(row.headers), row.id)
 
-    def message(self, row: Row, operation: str) -> TMessage:
-        try:
-            return self._codecs.decode(row.topic, row.data)
-        except DecodeError as error:
-            raise refused(error, operation) from error
+    def outgoing(self, row: Row, operation: str) -> tuple[TMessage, dict[str, str]]:
+        """Return the message, and its headers with those that go with it."""
+        with _readable(row, operation):
+            return self._codecs.decode(row.topic, row.data), json.loads(row.carried) | json.loads(row.headers)
 
 
 class Claims(Protocol):
@@ -80,34 +82,65 @@ class Claims(Protocol):
         ...
 
     async def forget(self, rows: Sequence[Row]) -> None:
-        """Delete what was published."""
+        """Delete what was published, of what was claimed, and let go of the rest."""
         ...
 
 
+@dataclass(slots=True)
+class Passed:
+    """What was refused, by its keys, or without a key by its numbers: what is behind has its turn first."""
+
+    keys: set[str] = field(default_factory=set[str])
+    numbers: set[int] = field(default_factory=set[int])
+
+
+@dataclass(slots=True)
+class Relayed:
+    """What a relay has done."""
+
+    published: int = 0
+    refused: list[MessagingError] = field(default_factory=list[MessagingError])
+    away: MessagingError | None = None
+    """What the broker raised that does not answer: it would do so for the others too."""
+
+    def told(self, on_refused: Callable[[MessagingError], None] | None) -> int:
+        """Return how many were published, and tell of those that were not."""
+        if on_refused is not None:
+            for error in self.refused:
+                on_refused(error)
+        if self.away is not None:
+            raise self.away
+        if self.refused and on_refused is None:
+            raise self.refused[0]
+        return self.published
+
+
 async def relay[TMessage](
-    claims: Claims, rows: Rows[TMessage], broker: MessageBroker[TMessage], limit: int
-) -> tuple[int, MessagingError | None]:
-    """Publish at most `limit` rows, and return how many were, and what the broker made of the first it did not take."""
-    published = 0
-    keys: set[str] = set()
-    numbers: set[int] = set()
-    first: MessagingError | None = None
-    while published < limit:
-        claimed = await claims.more(limit - published, keys, numbers)
+    claims: Claims, rows: Rows[TMessage], broker: MessageBroker[TMessage], limit: int, passed: Passed
+) -> Relayed:
+    """Publish at most `limit` rows, up to `limit` refusals; what `passed` has comes behind, and is noted there."""
+    relayed = Relayed()
+    keys, numbers = {*passed.keys}, {*passed.numbers}
+    while relayed.published < limit and len(relayed.refused) < limit and relayed.away is None:
+        claimed = await claims.more(limit - relayed.published, keys, numbers)
         if not claimed:
             break
         batch = _Batch(rows, broker)
         await batch.publish(claimed)
-        if batch.accepted:
-            await claims.forget(batch.accepted)
-            published += len(batch.accepted)
+        await claims.forget(batch.accepted)
+        relayed.published += len(batch.accepted)
         for row, error in batch.failed:
-            keys.update(() if row.key is None else (row.key,))
-            numbers.add(row.number)
-            first = first or error
-        if any(not isinstance(error, BrokerRefusedError | OutboxRefusedError) for _, error in batch.failed):
-            break  # the broker is away: it would be so for the others too
-    return published, first
+            if row.key is None:
+                numbers.add(row.number)
+            else:
+                keys.add(row.key)
+            if isinstance(error, BrokerRefusedError | OutboxRefusedError):
+                relayed.refused.append(error)
+            else:
+                relayed.away = relayed.away or error
+    is_cut = len(relayed.refused) >= limit
+    passed.keys, passed.numbers = (keys, numbers) if is_cut else (set(), set())
+    return relayed
 
 
 class _Batch[TMessage]:
@@ -134,20 +167,48 @@ class _Batch[TMessage]:
     async def _in_order(self, rows: Sequence[Row]) -> None:
         for row in rows:
             try:
-                message = self._rows.message(row, "outbox.relay")
-                headers = json.loads(row.carried) | json.loads(row.headers)
-                await self._broker.publish(row.topic, message, key=row.key, headers=headers, id=row.id)
+                message, headers = self._rows.outgoing(row, "outbox.relay")
+                with _as_nobody():
+                    await self._broker.publish(row.topic, message, key=row.key, headers=headers, id=row.id)
+            except asyncio.CancelledError as error:
+                if is_being_cancelled():
+                    raise
+                text = MessagingMessages.MESSAGING_UNAVAILABLE.format(reason=reason(error))
+                self._fail(row, BrokerUnavailableError(text, operation="outbox.relay"), error)
+                return
             except MessagingError as error:
                 self.failed.append((row, error))
                 return
             except Exception as error:
-                refusal = BrokerRefusedError(
-                    MessagingMessages.MESSAGING_REFUSED.format(reason=reason(error)), operation="outbox.relay"
-                )
-                refusal.__cause__ = error
-                self.failed.append((row, refusal))
+                text = MessagingMessages.MESSAGING_REFUSED.format(reason=reason(error))
+                self._fail(row, BrokerRefusedError(text, operation="outbox.relay"), error)
                 return
             self.accepted.append(row)
+
+    def _fail(self, row: Row, error: MessagingError, cause: BaseException) -> None:
+        error.__cause__ = cause
+        self.failed.append((row, error))
+
+
+@contextmanager
+def _as_nobody() -> Generator[None]:
+    """Publish what was written elsewhere: what is handled here has no part in it."""
+    correlation, handled = correlation_id.set(None), delivery.set(None)
+    try:
+        yield
+    finally:
+        correlation_id.reset(correlation)
+        delivery.reset(handled)
+
+
+@contextmanager
+def _readable(row: Row, operation: str) -> Generator[None]:
+    try:
+        yield
+    except Exception as error:
+        message = MessagingMessages.OUTBOX_UNREADABLE.format(reason=reason(error))
+        about = {"id": row.id, "topic": row.topic, "key": row.key}
+        raise OutboxRefusedError(message, operation=operation, parameters=about) from error
 
 
 def require_limit(limit: int) -> int:

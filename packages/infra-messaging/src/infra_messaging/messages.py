@@ -27,6 +27,7 @@ class MessagingMessages(ErrorMessages):
 
     # Outbox and inbox
     SCHEMA_TOO_NEW: Final[str] = "The tables are of version {found}, and this release knows them up to {known}"
+    OUTBOX_UNREADABLE: Final[str] = "What waits with this id is no message that can be published: {reason}"
     SQLITE_NO_FILE: Final[str] = "database must be the path of a file: what is in memory only one connection sees"
     TRANSACTION_ENDED: Final[str] = "The transaction cannot be committed: it failed, or was ended, inside of the block"
     RELAY_FAILED: Final[str] = "The relay of the outbox failed (%s); it is tried again"

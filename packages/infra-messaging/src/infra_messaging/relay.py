@@ -3,21 +3,13 @@
 import asyncio
 import logging
 from collections.abc import Callable
-from contextlib import suppress
 from types import TracebackType
-from typing import Any, Final, Self, cast
+from typing import Any, Final, Self
 
+from infra_messaging._outbox import unavailable
+from infra_messaging._waiting import is_being_cancelled, pause
 from infra_messaging.messages import MessagingMessages
-from infra_protocols import (
-    BrokerRefusedError,
-    MessageBroker,
-    Outbox,
-    OutboxRefusedError,
-    full_jitter,
-    or_raise,
-    require_range,
-    require_type,
-)
+from infra_protocols import MessageBroker, Outbox, full_jitter, or_raise, require_range, require_type
 
 _log: Final = logging.getLogger("infra_messaging")
 
@@ -31,8 +23,11 @@ class OutboxRelay[TMessage]:
     Publishes what waits in an outbox, from a task of its own, for as long as its block runs.
 
     It looks every `interval` seconds, and at once when it is told that something was written; as long as it finds as
-    much as it can take, it goes on. While the broker or the database is away it waits longer each time, at random. A
-    message that the broker refuses is tried again each time it looks, and holds up only what is behind it.
+    much as it can take, it goes on. While the broker or the database is away, or the database refuses all, it waits
+    longer each time, at random. A message that the broker refuses is tried again when it looks, and holds up only what
+    is behind it.
+
+    After it was closed it can be entered again.
 
     Any number of relays may run, in any number of processes.
 
@@ -44,7 +39,7 @@ class OutboxRelay[TMessage]:
         retry_delay: the bound, in seconds, of the wait after a first failure; it doubles each time, with full jitter.
         retry_delay_max: the bound of any such wait, in seconds.
         close_timeout: how many seconds the end may wait for what is being published.
-        on_error: is called with each failure; by default it is logged.
+        on_error: is called with each failure, and with the refusal of each message; by default it is logged.
 
     Type parameters:
         TMessage: the messages.
@@ -68,10 +63,10 @@ class OutboxRelay[TMessage]:
         retry_delay: float = 0.1,
         retry_delay_max: float = 30.0,
         close_timeout: float = 10.0,
-        on_error: Callable[[Exception], object] = _logged,
+        on_error: Callable[[Exception], None] = _logged,
     ) -> None:
         self._outbox = outbox
-        self._counting = _Counting(broker)
+        self._broker = broker
         self._interval: float = or_raise(require_range(interval, "interval", above=0))
         self._limit: int = or_raise(require_range(or_raise(require_type(limit, "limit", int)), "limit", min=1))
         self._retry_delay: float = or_raise(require_range(retry_delay, "retry_delay", above=0))
@@ -83,8 +78,9 @@ class OutboxRelay[TMessage]:
         self._task: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
-        """Begin."""
-        if self._task is None:
+        """Begin; one that runs already goes on."""
+        if self._task is None or self._task.done():
+            self._news, self._ending = asyncio.Event(), asyncio.Event()
             self._task = asyncio.create_task(self._run(), name="outbox-relay")
         return self
 
@@ -119,32 +115,29 @@ class OutboxRelay[TMessage]:
         failures = 0
         while not self._ending.is_set():
             self._news.clear()
-            self._counting.accepted = 0
             try:
-                is_more = await self._outbox.relay(self._counting.broker, limit=self._limit) >= self._limit
-                failures = 0
+                published = await self._outbox.relay(self._broker, limit=self._limit, on_refused=self._tell)
+            except asyncio.CancelledError as error:
+                if is_being_cancelled():
+                    raise
+                failure = unavailable(error, "outbox.relay")
+                failure.__cause__ = error
+                self._tell(failure)
             except Exception as error:
                 self._tell(error)
-                if not isinstance(error, BrokerRefusedError | OutboxRefusedError):
-                    await self._wait(self._ending, full_jitter(failures, self._retry_delay, self._retry_delay_max))
-                    failures += 1
-                    continue
-                is_more = self._counting.accepted >= self._limit
+            else:
                 failures = 0
-            if not is_more and not self._ending.is_set():
-                await self._wait(self._news, self._interval)
+                if published < self._limit and not self._ending.is_set():
+                    await pause(self._interval, self._news)
+                continue
+            await pause(full_jitter(failures, self._retry_delay, self._retry_delay_max), self._ending)
+            failures += 1
 
     def _tell(self, error: Exception) -> None:
         try:
             self._on_error(error)
         except Exception:
             _log.exception(MessagingMessages.RELAY_HOOK_FAILED)
-
-    @staticmethod
-    async def _wait(event: asyncio.Event, seconds: float) -> None:
-        with suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await event.wait()
 
 
 async def _ended(task: asyncio.Task[None]) -> None:
@@ -156,23 +149,3 @@ async def _ended(task: asyncio.Task[None]) -> None:
             cancelled = error
     if cancelled is not None:
         raise cancelled
-
-
-class _Counting:
-    """Counts what a broker accepts: a relay that fails does not say what it had published by then."""
-
-    def __init__(self, broker: Any) -> None:
-        self._broker = broker
-        self.accepted = 0
-
-    @property
-    def broker(self) -> MessageBroker[Any]:
-        return cast("MessageBroker[Any]", self)
-
-    async def publish(self, topic: str, message: Any, **options: Any) -> str:
-        id = await self._broker.publish(topic, message, **options)
-        self.accepted += 1
-        return id
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._broker, name)

@@ -1,7 +1,7 @@
 """A correct outbox on a database in memory: what the faulty ones of the gallery are made from."""
 
-from collections.abc import AsyncGenerator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Callable, Generator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, override
 
@@ -9,7 +9,7 @@ from infra_conformance.gallery.memory_store import trip
 from infra_conformance.outbox_base import CheckedOutbox
 from infra_protocols.clock import Clock
 from infra_protocols.context import correlation_id
-from infra_protocols.errors import EntityExistsError, EntityNotFoundError, MessagingError
+from infra_protocols.errors import BrokerRefusedError, EntityExistsError, EntityNotFoundError, MessagingError
 from infra_protocols.messages import ErrorMessages
 from infra_protocols.messaging import Header, MessageBroker, OutboxMessage
 from infra_protocols.validation import or_raise, require_range
@@ -33,6 +33,10 @@ class MemoryTables:
         self.connections: list[MemoryConnection] = []
         self.claimed: set[str] = set()
         self.newest = 0
+
+    def changing(self) -> set[str]:
+        """Return the ids of rows that transactions have changed which are not over."""
+        return {id for each in self.connections for id in each.changes if id in self.rows}
 
     def writing(self, key: str | None) -> list[int]:
         """Return the number at which each transaction that is not over began to write to `key`."""
@@ -105,7 +109,7 @@ class MemoryBound:
         """Replace a message."""
         await trip()
         row = self.connection.rows().get(entity.id)
-        if row is None:
+        if row is None or self.is_claimed(entity.id):
             raise EntityNotFoundError(ErrorMessages.ENTITY_NOT_FOUND.format(id=entity.id))
         self.connection.changes[entity.id] = replace(row, message=entity)
         return entity
@@ -113,6 +117,8 @@ class MemoryBound:
     async def delete(self, id: str) -> bool:
         """Delete a message."""
         await trip()
+        if self.is_claimed(id):
+            return False
         was_there = id in self.connection.rows()
         self.connection.changes[id] = None
         return was_there
@@ -127,6 +133,10 @@ class MemoryBound:
     def is_taken(self, id: str) -> bool:
         """Say whether there is a message with this id."""
         return id in self.connection.rows()
+
+    def is_claimed(self, id: str) -> bool:
+        """Say whether a relay is publishing this message: then it is as good as gone."""
+        return id in self.connection.tables.claimed
 
     def carried(self) -> str | None:
         """Return what goes with a message."""
@@ -147,17 +157,24 @@ class MemoryOutbox:
 
     def __init__(self, tables: MemoryTables) -> None:
         self.tables = tables
+        self.passed: set[object] = set()
+        """The places at which something was refused: what is behind has its turn first."""
 
     def bind(self, connection: MemoryConnection) -> MemoryBound:
         """Return the messages as a connection sees them."""
         return self.bound(connection)
 
-    async def relay(self, broker: MessageBroker[str], *, limit: int = 100) -> int:
+    async def relay(
+        self,
+        broker: MessageBroker[str],
+        *,
+        limit: int = 100,
+        on_refused: Callable[[MessagingError], None] | None = None,
+    ) -> int:
         """Publish what waits."""
         self.check(limit)
-        published, held = 0, set[object]()
-        first: MessagingError | None = None
-        while published < limit:
+        published, held, failed = 0, {*self.passed}, list[MessagingError]()
+        while published < limit and self.goes_on(failed, limit):
             await trip()
             claimed = self.claim(limit - published, held)
             if not claimed:
@@ -170,7 +187,7 @@ class MemoryOutbox:
                     try:
                         await self.publish(broker, row)
                     except MessagingError as error:
-                        first = first or error
+                        failed.append(error)
                         held.add(self.place(row))
                     else:
                         accepted.append(row)
@@ -179,13 +196,22 @@ class MemoryOutbox:
             finally:
                 self.release(claimed)
             published += len(accepted)
-        return self.told(published, first)
+        self.passed = self.kept(held) if len(failed) >= limit else set()
+        return self.told(published, failed, on_refused)
 
     # -- What the faults change, in small pieces.
 
     def check(self, limit: int) -> None:
         """Refuse a limit that is none."""
         or_raise(require_range(limit, "limit", min=1))
+
+    def goes_on(self, failed: Sequence[MessagingError], limit: int) -> bool:
+        """Say whether to try more."""
+        return len(failed) < limit and all(isinstance(error, BrokerRefusedError) for error in failed)
+
+    def kept(self, held: set[object]) -> set[object]:
+        """Return what the next relay begins behind, since this one was cut short."""
+        return held
 
     def place(self, row: Waiting) -> object:
         """Return what rows are in line by."""
@@ -197,7 +223,8 @@ class MemoryOutbox:
 
     def claim(self, most: int, held: set[object]) -> Sequence[Waiting]:
         """Return rows that nobody else publishes, and that have nothing in front of them."""
-        behind = {self.place(row) for row in self.rows() if row.message.id in self.tables.claimed}
+        busy = self.tables.claimed | self.tables.changing()
+        behind = {self.place(row) for row in self.rows() if row.message.id in busy}
         found = [row for row in self.rows() if self.place(row) not in behind | held and self.is_settled(row)][:most]
         self.tables.claimed |= {row.message.id for row in found}
         return found
@@ -211,7 +238,17 @@ class MemoryOutbox:
         message = row.message
         carried = {} if row.carried is None else {Header.CORRELATION_ID.value: row.carried}
         headers = carried | {**message.headers}
-        await broker.publish(message.topic, message.message, key=message.key, headers=headers, id=message.id)
+        with self.apart():
+            await broker.publish(message.topic, message.message, key=message.key, headers=headers, id=message.id)
+
+    @contextmanager
+    def apart(self) -> Generator[None]:
+        """Leave what the relay itself belongs to out."""
+        token = correlation_id.set(None)
+        try:
+            yield
+        finally:
+            correlation_id.reset(token)
 
     def forget(self, accepted: Sequence[Waiting]) -> None:
         """Delete what was published."""
@@ -222,9 +259,16 @@ class MemoryOutbox:
         """Let others have what is left of it."""
         self.tables.claimed -= {row.message.id for row in claimed}
 
-    def told(self, published: int, error: MessagingError | None) -> int:
+    def told(
+        self, published: int, failed: Sequence[MessagingError], on_refused: Callable[[MessagingError], None] | None
+    ) -> int:
         """Tell how it went."""
-        if error is not None:
+        away = [error for error in failed if not isinstance(error, BrokerRefusedError)]
+        refused = [error for error in failed if isinstance(error, BrokerRefusedError)]
+        if on_refused is not None:
+            for error in refused:
+                on_refused(error)
+        for error in [*away, *([] if on_refused else refused)]:
             raise error
         return published
 

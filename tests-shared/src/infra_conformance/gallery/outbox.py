@@ -1,7 +1,8 @@
 """The gallery of `Outbox`: one outbox for each way to be wrong."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, Final
 from uuid import uuid4
@@ -18,6 +19,8 @@ from infra_conformance.gallery.memory_outbox import (
 from infra_conformance.gallery.memory_store import trip
 from infra_protocols.errors import MessagingError
 from infra_protocols.messaging import MessageBroker, OutboxMessage
+
+type OnRefused = Callable[[MessagingError], None] | None
 
 # -- Faults of what is written.
 
@@ -52,6 +55,13 @@ class ForgetsWhereItWasWritten(MemoryBound):
 
     def carried(self) -> str | None:
         return None
+
+
+class ChangesWhatIsPublished(MemoryBound):
+    """What a relay is publishing can be changed, as if it still waited."""
+
+    def is_claimed(self, id: str) -> bool:
+        return False
 
 
 class NotAsync(MemoryBound):
@@ -212,9 +222,9 @@ class StopsAtAFailure(MemoryOutbox):
         except MessagingError as error:
             raise RuntimeError from error
 
-    async def relay(self, broker: MessageBroker[str], *, limit: int = 100) -> int:
+    async def relay(self, broker: MessageBroker[str], **options: Any) -> int:
         try:
-            return await super().relay(broker, limit=limit)
+            return await super().relay(broker, **options)
         except RuntimeError as error:
             raise error.__cause__ or error from None
 
@@ -222,8 +232,54 @@ class StopsAtAFailure(MemoryOutbox):
 class SaysNothingOfAFailure(MemoryOutbox):
     """That one was refused is not told."""
 
-    def told(self, published: int, error: MessagingError | None) -> int:
+    def told(self, published: int, failed: Sequence[MessagingError], on_refused: OnRefused) -> int:
         return published
+
+
+class TellsOfTheFirstOnly(MemoryOutbox):
+    """Of several that were refused, only one is told of."""
+
+    def told(self, published: int, failed: Sequence[MessagingError], on_refused: OnRefused) -> int:
+        return super().told(published, failed[:1], on_refused)
+
+
+class RaisesWhatIsTold(MemoryOutbox):
+    """What was refused is raised, also where it was told."""
+
+    def told(self, published: int, failed: Sequence[MessagingError], on_refused: OnRefused) -> int:
+        super().told(published, failed, on_refused)
+        return super().told(published, failed, None)
+
+
+class HidesThatTheBrokerIsAway(MemoryOutbox):
+    """The first that was refused is raised, though the broker answers no more."""
+
+    def told(self, published: int, failed: Sequence[MessagingError], on_refused: OnRefused) -> int:
+        if on_refused is None and failed:
+            raise failed[0]
+        return super().told(published, failed, on_refused)
+
+
+class TriesAllThereIs(MemoryOutbox):
+    """However many are refused, it goes on."""
+
+    def goes_on(self, failed: Sequence[MessagingError], limit: int) -> bool:
+        return super().goes_on(failed, len(failed) + 1)
+
+
+class BeginsWithTheSame(MemoryOutbox):
+    """What was refused it tries again each time, and never what is behind."""
+
+    def kept(self, held: set[object]) -> set[object]:
+        return set()
+
+
+class TakesItsOwnAlong(MemoryOutbox):
+    """A message goes with the correlation id of who relays."""
+
+    @contextmanager
+    def apart(self) -> Generator[None]:
+        yield
 
 
 class ForgetsWhatFails(MemoryOutbox):
@@ -298,16 +354,16 @@ class HoldsUpWriters(MemoryOutbox):
 class CountsWrong(MemoryOutbox):
     """It tells of one more than there were."""
 
-    def told(self, published: int, error: MessagingError | None) -> int:
-        return super().told(published, error) + 1
+    def told(self, published: int, failed: Sequence[MessagingError], on_refused: OnRefused) -> int:
+        return super().told(published, failed, on_refused) + 1
 
 
 class SwallowsItsCancellation(MemoryOutbox):
     """When it is called off, it returns as if it were done."""
 
-    async def relay(self, broker: MessageBroker[str], *, limit: int = 100) -> int:
+    async def relay(self, broker: MessageBroker[str], **options: Any) -> int:
         try:
-            return await super().relay(broker, limit=limit)
+            return await super().relay(broker, **options)
         except asyncio.CancelledError:
             return 0
 
@@ -328,6 +384,7 @@ FAULTS: Final[list[Fault]] = [
     _fault(UpdatesOnItsOwn, "outbox-03"),
     _fault(Overwrites, "outbox-05"),
     _fault(ForgetsWhereItWasWritten, "outbox-07"),
+    _fault(ChangesWhatIsPublished, "outbox-46"),
     _fault(NotAsync, "outbox-01"),
     _fault(CommitsInPieces, "outbox-30"),
     _fault(PublishesWhatIsNotCommitted, "outbox-04", "outbox-20"),
@@ -347,6 +404,12 @@ FAULTS: Final[list[Fault]] = [
     _fault(GoesOnBehindAFailure, "outbox-40"),
     _fault(StopsAtAFailure, "outbox-40", "outbox-41"),
     _fault(SaysNothingOfAFailure, "outbox-40", "outbox-42"),
+    _fault(TellsOfTheFirstOnly, "outbox-47"),
+    _fault(RaisesWhatIsTold, "outbox-47"),
+    _fault(HidesThatTheBrokerIsAway, "outbox-48"),
+    _fault(TriesAllThereIs, "outbox-49"),
+    _fault(BeginsWithTheSame, "outbox-49"),
+    _fault(TakesItsOwnAlong, "outbox-07"),
     _fault(ForgetsWhatFails, "outbox-40", "outbox-42"),
     _fault(ForgetsFirst, "outbox-31", "outbox-43"),
     _fault(KeepsWhatWasPublished, "outbox-08"),

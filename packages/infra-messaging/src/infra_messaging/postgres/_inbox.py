@@ -12,13 +12,13 @@ from infra_protocols import or_raise, require_range
 
 _STEPS: Final = (
     """
-    CREATE TABLE {table} (
+    CREATE TABLE "{table}" (
         consumer text NOT NULL,
         message_id text NOT NULL,
         acted_at timestamptz NOT NULL DEFAULT clock_timestamp(),
         PRIMARY KEY (consumer, message_id)
     );
-    CREATE INDEX {table}_by_time ON {table} (acted_at);""",
+    CREATE INDEX {table}_by_time ON "{table}" (acted_at);""",
 )
 _BATCH: Final = 10_000
 """How many are forgotten in one transaction, so that each is short."""
@@ -53,16 +53,16 @@ class PostgresInbox:
         steps = [step.format(table=require_table(table)) for step in _STEPS]
         self._database = Database(pool, table, steps, timeout)
         self._record: bytes = f"""
-            INSERT INTO {table} (consumer, message_id) VALUES (%(consumer)s, %(message_id)s)
+            INSERT INTO "{table}" (consumer, message_id) VALUES (%(consumer)s, %(message_id)s)
             ON CONFLICT DO NOTHING RETURNING true""".encode()
         self._forget: bytes = f"""
             WITH old AS (
-                SELECT consumer, message_id FROM {table}
+                SELECT consumer, message_id FROM "{table}"
                 WHERE acted_at < statement_timestamp() - make_interval(secs => %(seconds)s)
                 ORDER BY acted_at LIMIT {_BATCH} FOR UPDATE SKIP LOCKED
             ), forgotten AS (
-                DELETE FROM {table} USING old
-                WHERE {table}.consumer = old.consumer AND {table}.message_id = old.message_id RETURNING 1
+                DELETE FROM "{table}" AS kept USING old
+                WHERE kept.consumer = old.consumer AND kept.message_id = old.message_id RETURNING 1
             ) SELECT count(*) FROM forgotten""".encode()
 
     @property

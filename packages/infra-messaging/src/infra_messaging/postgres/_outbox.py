@@ -1,17 +1,24 @@
 """An outbox in PostgreSQL."""
 
 import zlib
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from psycopg import AsyncConnection
 
 from infra_messaging._codecs import Messages
-from infra_messaging._outbox import Row, Rows, relay, require_limit
+from infra_messaging._outbox import Passed, Row, Rows, relay, require_limit
 from infra_messaging.messages import MessagingMessages
 from infra_messaging.postgres._database import Connections, Database
 from infra_messaging.postgres._sql import SLOTS, OutboxStatements
-from infra_protocols import EntityExistsError, EntityNotFoundError, MessageBroker, OutboxMessage, Repository
+from infra_protocols import (
+    EntityExistsError,
+    EntityNotFoundError,
+    MessageBroker,
+    MessagingError,
+    OutboxMessage,
+    Repository,
+)
 
 
 class PostgresOutbox[TMessage]:
@@ -22,10 +29,11 @@ class PostgresOutbox[TMessage]:
     wait for each other, nor for a relay. Rows are in the order of a sequence, in which each gets its place when it is
     written: of two transactions that write to one key at the same time, the row that was written first is published
     first, whichever commits first, and so not before its transaction has ended. Keys fall into 256 slots; one that
-    shares a slot with such a key waits too. Rows without a key wait for nobody.
+    shares a slot with such a key waits too. A row without a key waits for no transaction that writes others; only, as
+    all of its slot do, while another relay has that in hand, or somebody changes the first row there.
 
-    A relay is one transaction for as long as it publishes. What it claims is locked, and free again as soon as its
-    process or its connection has ended.
+    A relay is one transaction for as long as it publishes, which no setting of PostgreSQL ends for that. What it claims
+    is locked, and free again as soon as its process or its connection has ended; who updates or deletes it waits.
 
     Args:
         pool: lends connections for the relay; it is not closed.
@@ -52,6 +60,7 @@ class PostgresOutbox[TMessage]:
         self._sql = OutboxStatements(table)
         self._database = Database(pool, table, self._sql.steps, timeout)
         self._rows = Rows[TMessage](messages)
+        self._passed = Passed()
 
     @property
     def schema(self) -> str:
@@ -78,16 +87,20 @@ class PostgresOutbox[TMessage]:
         """
         return _Bound(connection, self._database, self._sql, self._rows)
 
-    async def relay(self, broker: MessageBroker[TMessage], *, limit: int = 100) -> int:
+    async def relay(
+        self,
+        broker: MessageBroker[TMessage],
+        *,
+        limit: int = 100,
+        on_refused: Callable[[MessagingError], None] | None = None,
+    ) -> int:
         """Publish messages that wait, at most `limit`, and return how many; see `infra_protocols.Outbox.relay`."""
         require_limit(limit)
         async with self._database.transaction("outbox.relay") as connection:
             claims = _Claims(connection, self._database, self._sql)
             await claims.begin()
-            published, error = await relay(claims, self._rows, broker, limit)
-        if error is not None:
-            raise error
-        return published
+            relayed = await relay(claims, self._rows, broker, limit, self._passed)
+        return relayed.told(on_refused)
 
 
 class _Claims:
@@ -123,7 +136,8 @@ class _Claims:
         return claimed
 
     async def forget(self, rows: Sequence[Row]) -> None:
-        await self._rows(self._sql.forget, {"numbers": [row.number for row in rows]})
+        numbers = {"numbers": [row.number for row in rows]}
+        await self._database.run(self._connection, "outbox.relay", self._sql.forget, numbers)
 
     async def _rows(self, statement: bytes, values: dict[str, Any] | None = None) -> list[tuple[Any, ...]]:
         return await self._database.rows(self._connection, "outbox.relay", statement, values)

@@ -23,34 +23,44 @@ class OutboxStatements:
     """
 
     def __init__(self, table: str) -> None:
-        self.table: str = require_table(table)
+        self._name: str = require_table(table)
+        table = f'"{self._name}"'
         # 24 bits of the table and 8 of the slot, then 32 of the number.
         oid = f"('{table}'::regclass::oid::bigint & 16777215)"
-        last = f"coalesce(pg_sequence_last_value('{table}_number'::regclass), 0)"
+        last = f"coalesce(pg_sequence_last_value('{self._name}_number'::regclass), 0)"
         mark = f"'infra_outbox.m' || {oid} || '_' || %(slot)s::int"
         columns = "slot, id, topic, key, headers, carried, message"
         values = ", ".join(f"%({name})s" for name in columns.split(", "))
         lock = f"pg_advisory_xact_lock_shared(((({oid} << 8) | %(slot)s::int) << 32) | ({last} & 4294967295))"
-        marked = f"""
-            WITH marked AS MATERIALIZED (
+        marked = f"""marked AS MATERIALIZED (
                 SELECT CASE
-                    WHEN %(key)s::text IS NULL OR current_setting({mark}, true) = 'left' THEN ''
+                    WHEN %(key)s::text IS NULL OR %(key)s::text = (SELECT key FROM before) THEN ''
+                    WHEN current_setting({mark}, true) = 'left' THEN ''
                     ELSE set_config({mark}, 'left', true) || {lock}::text
                 END AS done
             )"""
-        self.create: bytes = f"""{marked}
+        self.create: bytes = f"""
+            WITH before AS (SELECT NULL::text AS key), {marked}
             INSERT INTO {table} ({columns}) SELECT {values} FROM marked WHERE done IS NOT NULL
             ON CONFLICT (id) DO NOTHING RETURNING number""".encode()
         replaced = ", ".join(f"{name} = %({name})s" for name in columns.split(", ") if name != "id")
-        self.update: bytes = f"UPDATE {table} SET {replaced} WHERE id = %(id)s RETURNING number".encode()
+        # A row that comes to another key leaves a mark there too: what is written to that key later waits for it.
+        self.update: bytes = f"""
+            WITH before AS MATERIALIZED (SELECT key FROM {table} WHERE id = %(id)s FOR UPDATE), {marked}
+            UPDATE {table} SET {replaced} FROM marked WHERE id = %(id)s AND done IS NOT NULL
+            RETURNING number""".encode()
         self.delete: bytes = f"DELETE FROM {table} WHERE id = %(id)s RETURNING number".encode()
         self.exists: bytes = f"SELECT number FROM {table} WHERE id = %(id)s".encode()
         shown = "id, topic, key, headers, carried, message, number"
         self.get: bytes = f"SELECT {shown} FROM {table} WHERE id = %(id)s".encode()
         self.get_all: bytes = f"SELECT {shown} FROM {table} ORDER BY number".encode()
 
-        # So that each statement sees what is there by then.
-        self.begin: bytes = b"SET TRANSACTION ISOLATION LEVEL READ COMMITTED"
+        # A relay waits for its broker in its transaction, which is not to be ended for that.
+        self.begin: bytes = b"""
+            SELECT set_config('idle_in_transaction_session_timeout', '0', true), CASE
+                WHEN current_setting('transaction_timeout', true) IS NOT NULL
+                THEN set_config('transaction_timeout', '0', true)
+            END"""  # which PostgreSQL 17 has
         # The newest row is as this statement began, and the marks are read after that: a row that is not newer, and
         # not behind a mark, can have none in front of it whose transaction still runs.
         ahead = f"((({last} - objid::bigint + 2147483648) & 4294967295) - 2147483648)"
@@ -101,12 +111,12 @@ class OutboxStatements:
     @property
     def steps(self) -> tuple[str, ...]:
         """The steps that make the table, in order; a step is never changed, others come behind it."""
-        table = self.table
+        name = self._name
         return (
             f"""
-            CREATE SEQUENCE {table}_number AS bigint CACHE 1;
-            CREATE TABLE {table} (
-                number bigint PRIMARY KEY DEFAULT nextval('{table}_number'),
+            CREATE SEQUENCE {name}_number AS bigint CACHE 1;
+            CREATE TABLE "{name}" (
+                number bigint PRIMARY KEY DEFAULT nextval('{name}_number'),
                 slot smallint NOT NULL,
                 id text NOT NULL UNIQUE,
                 topic text NOT NULL,
@@ -115,6 +125,6 @@ class OutboxStatements:
                 carried text NOT NULL,
                 message bytea NOT NULL
             );
-            ALTER SEQUENCE {table}_number OWNED BY {table}.number;
-            CREATE INDEX {table}_by_slot ON {table} (slot, number);""",
+            ALTER SEQUENCE {name}_number OWNED BY "{name}".number;
+            CREATE INDEX {name}_by_slot ON "{name}" (slot, number);""",
         )

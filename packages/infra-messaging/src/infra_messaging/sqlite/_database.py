@@ -42,15 +42,17 @@ class Database:
         if named in ("", ":memory:") or named.startswith("file:"):
             raise ValidationError(MessagingMessages.SQLITE_NO_FILE, field="database", kind=type(path).__name__)
         self.path: Path = Path(named)
-        self.table: str = require_table(table)
+        self.name: str = require_table(table)
+        self.table: str = f'"{table}"'
         self._steps = steps
         self._timeout: float = or_raise(require_range(timeout, "timeout", above=0))
         # Who waits for another task of this process waits in line, rather than by looking again and again.
         self._turn = asyncio.Lock()
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     @property
     def schema(self) -> str:
-        return schema_text(self.table, self._steps)
+        return schema_text(self.name, self._steps)
 
     async def create_schema(self, operation: str) -> None:
         async with self.opened(operation) as connection:
@@ -60,16 +62,16 @@ class Database:
         async with self.transaction(operation) as connection:
             with told(operation):
                 await connection.execute_fetchall(
-                    f"CREATE TABLE IF NOT EXISTS {self.table}_schema (version integer NOT NULL)"
+                    f"CREATE TABLE IF NOT EXISTS {self.name}_schema (version integer NOT NULL)"
                 )
-                sql = f"SELECT coalesce(max(version), 0) FROM {self.table}_schema"
+                sql = f"SELECT coalesce(max(version), 0) FROM {self.name}_schema"
                 [(done,)] = await connection.execute_fetchall(sql)
                 if done > len(self._steps):
                     raise too_new(done, len(self._steps), operation)
                 for number, step in enumerate(self._steps[done:], done + 1):
                     for statement in filter(str.strip, step.split(";")):
                         await connection.execute_fetchall(statement)
-                    await connection.execute_fetchall(f"INSERT INTO {self.table}_schema VALUES ({number})")
+                    await connection.execute_fetchall(f"INSERT INTO {self.name}_schema VALUES ({number})")
 
     @asynccontextmanager
     async def opened(self, operation: str, path: Path | None = None) -> AsyncGenerator[aiosqlite.Connection]:
@@ -91,9 +93,10 @@ class Database:
     @asynccontextmanager
     async def transaction(self, operation: str) -> AsyncGenerator[aiosqlite.Connection]:
         """Begin a transaction that writes, and commit it unless the block raises."""
+        turn = self._line()
         with told(operation):
             async with asyncio.timeout(self._timeout):
-                await self._turn.acquire()
+                await turn.acquire()
         try:
             async with self.opened(operation) as connection:
                 with told(operation):
@@ -106,7 +109,14 @@ class Database:
                     async with asyncio.timeout(self._timeout):
                         await patiently(connection, "COMMIT")
         finally:
-            self._turn.release()
+            turn.release()
+
+    def _line(self) -> asyncio.Lock:
+        """Return the line in which the tasks of this loop wait; another loop may have had its own before."""
+        loop = asyncio.get_running_loop()
+        if self._loop is not loop:
+            self._loop, self._turn = loop, asyncio.Lock()
+        return self._turn
 
 
 async def patiently(connection: aiosqlite.Connection, sql: str, values: Sequence[Any] = ()) -> list[Any]:
@@ -122,6 +132,13 @@ async def patiently(connection: aiosqlite.Connection, sql: str, values: Sequence
 
 def is_busy(error: sqlite3.Error) -> bool:
     return _code(error) == sqlite3.SQLITE_BUSY
+
+
+def require_open(connection: aiosqlite.Connection, operation: str) -> None:
+    try:
+        _ = connection.in_transaction
+    except ValueError as error:  # which is what aiosqlite says of a connection that is closed
+        raise unavailable(error, operation) from error
 
 
 @contextmanager

@@ -13,15 +13,17 @@ from infra_protocols import or_raise, require_range
 
 _NOW: Final = "((julianday('now') - 2440587.5) * 86400.0)"
 """The seconds since 1970, by SQLite."""
+_BATCH: Final = 10_000
+"""How many are forgotten in one transaction, so that each is short."""
 _STEPS: Final = (
     """
-    CREATE TABLE {table} (
+    CREATE TABLE "{table}" (
         consumer TEXT NOT NULL,
         message_id TEXT NOT NULL,
         acted_at REAL NOT NULL,
         PRIMARY KEY (consumer, message_id)
     ) WITHOUT ROWID;
-    CREATE INDEX {table}_by_time ON {table} (acted_at);""",
+    CREATE INDEX {table}_by_time ON "{table}" (acted_at);""",
 )
 
 
@@ -66,10 +68,17 @@ class SqliteInbox:
     async def forget(self, older_than: float) -> int:
         """Forget what was done more than `older_than` seconds ago; see `infra_protocols.Inbox.forget`."""
         or_raise(require_range(older_than, "older_than", min=0))
-        sql = f"DELETE FROM {self._database.table} WHERE acted_at < {_NOW} - ? RETURNING 1"
-        async with self._database.transaction("inbox.forget") as connection:
-            with told("inbox.forget"):
-                return len(list(await connection.execute_fetchall(sql, (older_than,))))
+        old = f"SELECT consumer, message_id FROM {self._database.table} WHERE acted_at < {_NOW} - ? LIMIT {_BATCH}"
+        sql = f"DELETE FROM {self._database.table} WHERE (consumer, message_id) IN ({old})"
+        forgotten = 0
+        while True:
+            async with self._database.transaction("inbox.forget") as connection:
+                with told("inbox.forget"):
+                    async with connection.execute(sql, (older_than,)) as cursor:
+                        count = cursor.rowcount
+            forgotten += count
+            if count < _BATCH:
+                return forgotten
 
     @asynccontextmanager
     async def _once(self, consumer: str, message_id: str) -> AsyncGenerator[aiosqlite.Connection | None]:

@@ -1,7 +1,8 @@
 """An outbox in SQLite."""
 
+import json
 import sqlite3
-from collections.abc import AsyncGenerator, Collection, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -9,15 +10,22 @@ from typing import Any, Final, Protocol
 import aiosqlite
 
 from infra_messaging._codecs import Messages
-from infra_messaging._outbox import Row, Rows, relay, require_limit, require_table
+from infra_messaging._outbox import Passed, Row, Rows, relay, require_limit, require_table
 from infra_messaging.messages import MessagingMessages
-from infra_messaging.sqlite._database import Database, is_busy, told
-from infra_protocols import EntityExistsError, EntityNotFoundError, MessageBroker, OutboxMessage, Repository
+from infra_messaging.sqlite._database import Database, is_busy, require_open, told
+from infra_protocols import (
+    EntityExistsError,
+    EntityNotFoundError,
+    MessageBroker,
+    MessagingError,
+    OutboxMessage,
+    Repository,
+)
 
-_COLUMNS: Final = "id, topic, key, headers, carried, message, number, version"
+_COLUMNS: Final = "id, topic, key, headers, carried, message, number"
 _STEPS: Final = (
     """
-    CREATE TABLE {table} (
+    CREATE TABLE "{table}" (
         number INTEGER PRIMARY KEY AUTOINCREMENT,
         id TEXT NOT NULL UNIQUE,
         topic TEXT NOT NULL,
@@ -27,6 +35,9 @@ _STEPS: Final = (
         message BLOB NOT NULL,
         version INTEGER NOT NULL DEFAULT 0
     );""",
+    """
+    ALTER TABLE "{table}" DROP COLUMN version;
+    CREATE TABLE {table}_claims (number INTEGER PRIMARY KEY);""",
 )
 
 
@@ -53,9 +64,9 @@ class SqliteOutbox[TMessage]:
 
     One relay works at a time: it holds a lock on a file of its own, named as the database with `-TABLE-relay` behind,
     and others find nothing to do. The database is not locked while it publishes, and its lock ends with its process.
-    To delete what was published it writes, and waits for who does at the moment: where that takes longer than
-    `timeout`, what was published is published again. So is a message that is updated while it is being published, as it
-    is then.
+    What it publishes it has noted in the database before, and who updates or deletes that meanwhile is told that it is
+    not there. To note what it publishes, and to delete it afterwards, it writes, and waits for who does at the moment:
+    where the latter takes longer than `timeout`, what was published is published again.
 
     Args:
         database: the path of the file; the tables in it are made by `create_schema`.
@@ -86,6 +97,7 @@ class SqliteOutbox[TMessage]:
         steps = [step.format(table=require_table(table)) for step in _STEPS]
         self._database = Database(database, table, steps, timeout)
         self._rows = Rows[TMessage](messages)
+        self._passed = Passed()
 
     @property
     def schema(self) -> str:
@@ -111,64 +123,79 @@ class SqliteOutbox[TMessage]:
         On a connection that begins no transactions by itself (`isolation_level=None`), begin one first: else each call
         is one of its own.
         """
-        return _Bound(connection, self._database.table, self._rows)
+        return _Bound(connection, self._database, self._rows)
 
-    async def relay(self, broker: MessageBroker[TMessage], *, limit: int = 100) -> int:
+    async def relay(
+        self,
+        broker: MessageBroker[TMessage],
+        *,
+        limit: int = 100,
+        on_refused: Callable[[MessagingError], None] | None = None,
+    ) -> int:
         """Publish messages that wait, at most `limit`, and return how many; see `infra_protocols.Outbox.relay`."""
         require_limit(limit)
-        async with self._alone() as is_alone:
+        async with _alone(self._database, "outbox.relay") as is_alone:
             if not is_alone:
                 return 0
-            published, error = await relay(_Claims(self._database), self._rows, broker, limit)
-        if error is not None:
-            raise error
-        return published
+            relayed = await relay(_Claims(self._database), self._rows, broker, limit, self._passed)
+        return relayed.told(on_refused)
 
-    @asynccontextmanager
-    async def _alone(self) -> AsyncGenerator[bool]:
-        """Lock out other relays; the lock is one of the operating system, and ends with the process at the latest."""
-        database = self._database.path.resolve()
-        path = database.with_name(f"{database.name}-{self._database.table}-relay")
-        async with self._database.opened("outbox.relay", path) as connection:
-            with told("outbox.relay"):
-                try:
-                    await connection.execute_fetchall("BEGIN EXCLUSIVE")
-                    is_alone = True
-                except sqlite3.OperationalError as error:
-                    if not is_busy(error):
-                        raise
-                    is_alone = False
-            yield is_alone
+
+@asynccontextmanager
+async def _alone(database: Database, operation: str) -> AsyncGenerator[bool]:
+    """Lock out relays; the lock is one of the operating system, and ends with the process at the latest."""
+    path = database.path.resolve()
+    async with database.opened(operation, path.with_name(f"{path.name}-{database.name}-relay")) as connection:
+        with told(operation):
+            try:
+                await connection.execute_fetchall("BEGIN EXCLUSIVE")
+                is_alone = True
+            except sqlite3.OperationalError as error:
+                if not is_busy(error):
+                    raise
+                is_alone = False
+        yield is_alone
 
 
 class _Claims:
-    """Rows for the one relay that works."""
+    """Rows for the one relay that works: the table of claims says which, as long as this one has the lock."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def more(self, most: int, keys: Collection[str], numbers: Collection[int]) -> Sequence[Row]:
-        places = ", ".join("?" * len(keys))
-        others = ", ".join("?" * len(numbers))
-        sql = (
-            f"SELECT {_COLUMNS} FROM {self._database.table} WHERE (key IS NULL OR key NOT IN ({places}))"
-            f" AND number NOT IN ({others}) ORDER BY number LIMIT ?"
+        table, claims, operation = self._database.table, f"{self._database.name}_claims", "outbox.relay"
+        free = (
+            f"FROM {table} WHERE number NOT IN (SELECT value FROM json_each(?))"
+            " AND (key IS NULL OR key NOT IN (SELECT value FROM json_each(?))) ORDER BY number LIMIT ?"
         )
-        return [Row(*row) for row in await self._database.read("outbox.relay", sql, (*keys, *numbers, most))]
+        values = json.dumps([*numbers]), json.dumps([*keys]), most
+        if not await self._database.read(operation, f"SELECT number {free}", (*values[:2], 1)):
+            return []  # and nobody who writes was waited for
+        async with self._database.transaction(operation) as connection:
+            with told(operation):
+                rows = [Row(*row) for row in await connection.execute_fetchall(f"SELECT {_COLUMNS} {free}", values)]
+                await connection.execute_fetchall(f"DELETE FROM {claims}")
+                claimed = [(row.number,) for row in rows]
+                await connection.executemany(f"INSERT INTO {claims} VALUES (?)", claimed)
+        return rows
 
     async def forget(self, rows: Sequence[Row]) -> None:
-        sql = f"DELETE FROM {self._database.table} WHERE number = ? AND version = ?"
+        published = f"DELETE FROM {self._database.table} WHERE number = ?"
         async with self._database.transaction("outbox.relay") as connection:
             with told("outbox.relay"):
-                await connection.executemany(sql, [(row.number, row.version) for row in rows])
+                await connection.executemany(published, [(row.number,) for row in rows])
+                await connection.execute_fetchall(f"DELETE FROM {self._database.name}_claims")
 
 
 class _Bound[TMessage]:
     """The table, in the transaction of a connection."""
 
-    def __init__(self, connection: aiosqlite.Connection | Executes, table: str, rows: Rows[TMessage]) -> None:
+    def __init__(self, connection: aiosqlite.Connection | Executes, database: Database, rows: Rows[TMessage]) -> None:
         self._connection = connection
-        self._table = table
+        self._database = database
+        self._table: str = database.table
+        self._claims: str = f"{database.name}_claims"
         self._rows = rows
 
     async def get(self, id: str) -> OutboxMessage[TMessage] | None:
@@ -192,19 +219,38 @@ class _Bound[TMessage]:
     async def update(self, entity: OutboxMessage[TMessage]) -> OutboxMessage[TMessage]:
         row = self._rows.written(entity)
         sql = (
-            f"UPDATE {self._table} SET topic = ?, key = ?, headers = ?, carried = ?, message = ?,"
-            " version = version + 1 WHERE id = ? RETURNING number"
+            f"UPDATE {self._table} SET topic = ?, key = ?, headers = ?, carried = ?, message = ?"
+            f" WHERE id = ? AND {self._free} RETURNING number"
         )
         values = (row.topic, row.key, row.headers, row.carried, row.data, row.id)
-        if not await self._done("outbox.update", sql, *values):
+        if not await self._changed("outbox.update", sql, *values):
             raise EntityNotFoundError(MessagingMessages.ENTITY_NOT_FOUND.format(id=row.id), operation="outbox.update")
         return self._rows.read(row, "outbox.update")
 
     async def delete(self, id: str) -> bool:
-        return await self._done("outbox.delete", f"DELETE FROM {self._table} WHERE id = ? RETURNING number", id)
+        sql = f"DELETE FROM {self._table} WHERE id = ? AND {self._free} RETURNING number"
+        return await self._changed("outbox.delete", sql, id)
 
     async def exists(self, id: str) -> bool:
         return await self._done("outbox.exists", f"SELECT number FROM {self._table} WHERE id = ?", id)
+
+    @property
+    def _free(self) -> str:
+        return f"number NOT IN (SELECT number FROM {self._claims})"
+
+    async def _changed(self, operation: str, sql: str, *values: Any) -> bool:
+        """Change the row whose id is the last of the values, unless a relay has it in hand."""
+        if await self._done(operation, sql, *values):
+            return True
+        claim = f"{self._claims} WHERE number = (SELECT number FROM {self._table} WHERE id = ?)"
+        if not await self._done(operation, f"SELECT number FROM {claim}", values[-1]):
+            return False
+        async with _alone(self._database, operation) as is_alone:
+            if not is_alone:
+                return False
+            # The relay that claimed it has died, and no other can begin meanwhile.
+            await self._done(operation, f"DELETE FROM {claim} RETURNING number", values[-1])
+            return await self._done(operation, sql, *values)
 
     async def _done(self, operation: str, sql: str, *values: Any) -> bool:
         return bool(await self._executed(operation, sql, values))
@@ -214,9 +260,11 @@ class _Bound[TMessage]:
         return [Row(*row) for row in await self._executed("outbox.get", sql, values)]
 
     async def _executed(self, operation: str, sql: str, values: Sequence[Any]) -> list[Any]:
-        with told(operation):
-            if not isinstance(self._connection, aiosqlite.Connection):
+        if not isinstance(self._connection, aiosqlite.Connection):
+            with told(operation):
                 return await self._connection.execute(sql, values)
+        require_open(self._connection, operation)
+        with told(operation):
             async with self._connection.cursor() as cursor:
                 cursor.row_factory = None  # whatever that of the connection makes of rows
                 await cursor.execute(sql, values)

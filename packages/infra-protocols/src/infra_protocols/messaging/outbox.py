@@ -6,13 +6,14 @@ a message that comes twice takes effect once. Together they make of "at least on
 B. Woolf, "Enterprise Integration Patterns", 2003: "Transactional Client", "Idempotent Receiver").
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 from uuid import uuid4
 
 from infra_protocols._frozen import mend
+from infra_protocols.errors.messaging import MessagingError
 from infra_protocols.messaging.headers import require_headers
 from infra_protocols.messaging.names import require_key, require_message_id
 from infra_protocols.messaging.topics import require_topic
@@ -76,9 +77,9 @@ class Outbox[TMessage, TConnection](Protocol):
       one dies in between, or the broker does not answer, it is published again, with the same id.
     - **Order.** Rows of one key are published in the order in which they were written, also when transactions commit in
       another order, and when publishing fails: then those behind wait. So a row waits for the transactions that wrote
-      to its key before it, until each of them has ended; other keys go on.
+      to its key before it, until each of them has ended; other keys go on, however many are refused.
     - **Carried along.** A message goes with what `correlation_id`, and the trace of the message being handled, were
-      where it was written, unless its headers say otherwise.
+      where it was written, unless its headers say otherwise; with nothing of who calls `relay`.
     - **Bounded.** What was published is not kept.
 
     Type parameters:
@@ -99,24 +100,36 @@ class Outbox[TMessage, TConnection](Protocol):
 
         Each of its methods raises:
             OutboxUnavailableError: the database does not answer.
-            OutboxRefusedError: the database refuses, or a message cannot be read.
+            OutboxRefusedError: the database refuses, or a message cannot be read: the error names its `id`, `topic` and
+                `key`, and it can be updated and deleted by its id.
         """
         ...
 
-    async def relay(self, broker: "MessageBroker[TMessage]", *, limit: int = 100) -> int:
+    async def relay(
+        self,
+        broker: "MessageBroker[TMessage]",
+        *,
+        limit: int = 100,
+        on_refused: Callable[[MessagingError], None] | None = None,
+    ) -> int:
         """
         Publish messages that wait and were committed, at most `limit`, and return how many were published.
+
+        What is refused, or cannot be read, waits on. When that happens to `limit` of them, the call ends, and the next
+        one begins behind them, so that what is behind has its turn; later they are tried again.
 
         Args:
             broker: where to; it is open.
             limit: how many messages at most.
+            on_refused: is called in the end with the error of each message that was refused or cannot be read, none of
+                which is raised then.
 
         Raises:
             ValidationError: `limit` is below 1.
-            MessagingError: the broker refused one, or does not answer: what it had accepted by then is published, what
-                it had not waits on.
+            MessagingError: the broker does not answer, or else, without `on_refused`, it refused one: what it had
+                accepted by then is published, what it had not waits on.
             OutboxUnavailableError: the database does not answer.
-            OutboxRefusedError: the database refuses, or a message cannot be read any more, which waits on.
+            OutboxRefusedError: the database refuses, or else, without `on_refused`, a message cannot be read any more.
         """
         ...
 
