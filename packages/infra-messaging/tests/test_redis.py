@@ -332,6 +332,155 @@ async def test_few_dead_entries_are_found_among_many(redises: Redises) -> None:
         await feed.close()
 
 
+class Deaf:
+    """A line of which nobody hears what Redis answered to the first that was asked."""
+
+    def __init__(self, line: Any) -> None:
+        self._line = line
+        self.done = asyncio.Event()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._line, name)
+
+    async def ask(self, command: Any) -> Any:
+        return await self._heard(await self._line.ask(command))
+
+    async def exchange(self, commands: Any, wait: float) -> Any:
+        return await self._heard(await self._line.exchange(commands, wait))
+
+    async def _heard(self, reply: Any) -> Any:
+        if not self.done.is_set():
+            self.done.set()
+            await asyncio.Event().wait()
+        return reply
+
+
+async def unheard(feed: Any, line: str) -> None:
+    """Have `feed` receive by `line`, and be cut off when Redis has answered."""
+    deaf = Deaf(getattr(feed, line))
+    setattr(feed, line, deaf)
+    receiving = asyncio.create_task(feed.receive(10))
+    await deaf.done.wait()
+    receiving.cancel()
+    await asyncio.wait((receiving,))
+
+
+@pytest.mark.parametrize(("line", "partitions"), [("_own", None), ("_line", None), ("_line", 1)])
+async def test_what_no_member_has_heard_of_is_given_back_uncounted(
+    redises: Redises, line: str, partitions: int | None
+) -> None:
+    broker, config = await redises.broker(), SubscriptionConfig(partitions=partitions, lease=600)
+    engine = cast("Any", broker)._engine
+    (feed,) = await engine.subscribe("orders.*", "shipping", config)
+    (heir,) = await engine.subscribe("orders.*", "shipping", config)
+    await asyncio.gather(*(broker.publish("orders.new", str(number)) for number in range(10)))
+    if line == "_line" and partitions is None:
+        await feed.give_back([_uncounted(each) for each in await feed.receive(10)])
+        feed._looked = 0.0
+    await unheard(feed, line)
+    await until_told(10, lambda: _pending(redises.client, f"{redises.prefix}s:orders.*:shipping:0"))
+    await feed.close()
+    heir._looked = 0.0
+    assert [each.attempt for each in await heir.receive(10)] == [1] * 10
+    await heir.close()
+
+
+def _uncounted(received: Any) -> Any:
+    received.attempt -= 1
+    return received
+
+
+async def test_what_is_held_at_the_end_is_given_back_as_it_was_counted(redises: Redises) -> None:
+    broker = await redises.broker()
+    engine, config = cast("Any", broker)._engine, SubscriptionConfig(lease=600)
+    (feed,) = await engine.subscribe("orders.*", "shipping", config)
+    (heir,) = await engine.subscribe("orders.*", "shipping", config)
+    await asyncio.gather(*(broker.publish("orders.new", str(number)) for number in range(2)))
+    begun, waiting = await feed.receive(10)
+    begun.attempt, waiting.attempt = 3, 0
+    await feed.close()
+    assert [each.attempt for each in await heir.receive(10)] == [4, 1]
+    await heir.close()
+
+
+@pytest.mark.parametrize("partitions", [None, 1])
+async def test_a_member_keeps_what_it_has_however_long_it_stalls(redises: Redises, partitions: int | None) -> None:
+    broker, config = await redises.broker(), SubscriptionConfig(partitions=partitions, lease=0.5)
+    (feed,) = await cast("Any", broker)._engine.subscribe("orders.*", "shipping", config)
+    await asyncio.gather(*(broker.publish("orders.new", str(number)) for number in range(10)))
+    held = await feed.receive(10)
+    stream = f"{redises.prefix}s:orders.*:shipping:0"
+
+    async def stalled() -> bool:
+        return all(each["time_since_delivered"] > 500 for each in await _entries(redises.client, stream))
+
+    await until_told(True, stalled)
+    if partitions:
+        await redises.client.delete(f"{redises.prefix}p:orders.*:shipping:0")
+    await broker.publish("orders.new", "another")
+    assert [each.envelope.data for each in await _received(feed, 1)] == [b'"another"']
+    assert {each["times_delivered"] for each in await _entries(redises.client, stream)} == {1}
+    assert not await feed.renew(held)
+    await feed.close()
+
+
+async def test_a_member_that_lives_gets_what_it_has_not_heard_of(redises: Redises) -> None:
+    broker, config = await redises.broker(), SubscriptionConfig(lease=0.5)
+    (feed,) = await cast("Any", broker)._engine.subscribe("orders.*", "shipping", config)
+    await broker.publish("orders.new", "1")
+    await unheard(feed, "_own")
+    assert [each.attempt for each in await _received(feed, 1)] == [1]
+    await feed.close()
+
+
+async def _received(feed: Any, count: int, most: int = 10) -> list[Any]:
+    found: list[Any] = []
+    async with asyncio.timeout(30):
+        while len(found) < count:
+            found += await feed.receive(most)
+    return found
+
+
+async def _entries(client: Any, stream: str) -> list[dict[str, Any]]:
+    return await client.xpending_range(stream, "g", "-", "+", 100)
+
+
+async def test_a_member_is_told_which_entries_it_has_lost(redises: Redises) -> None:
+    broker = await redises.broker()
+    engine = cast("Any", broker)._engine
+    (feed,) = await engine.subscribe("orders.*", "shipping", SubscriptionConfig(lease=600))
+    (heir,) = await engine.subscribe("orders.*", "shipping", SubscriptionConfig(lease=0.1))
+    await asyncio.gather(*(broker.publish("orders.new", str(number)) for number in range(3)))
+    held = list(await feed.receive(10))
+    (taken,) = await _received(heir, 1, most=1)
+    assert (taken.token, taken.attempt) == (held[0].token, 2)
+    assert await feed.renew(held) == held[:1]
+    assert await feed.renew(held[1:]) == []
+    await heir.close()
+    feed._looked = 0.0
+    assert [(each.token, each.attempt) for each in await feed.receive(10)] == [(taken.token, 3)]
+    await feed.close()
+
+
+async def test_a_member_is_told_that_it_has_lost_its_partition(redises: Redises) -> None:
+    broker, config = await redises.broker(), SubscriptionConfig(partitions=1, lease=600)
+    engine = cast("Any", broker)._engine
+    (feed,) = await engine.subscribe("orders.*", "shipping", config)
+    (heir,) = await engine.subscribe("orders.*", "shipping", config)
+    await asyncio.gather(*(broker.publish("orders.new", str(number)) for number in range(3)))
+    held = list(await feed.receive(10))
+    owner = f"{redises.prefix}p:orders.*:shipping:0"
+    await redises.client.delete(owner)
+    assert await feed.renew(held) == []  # nobody has it
+    theirs = await _received(heir, 3)
+    assert await feed.renew(held) == held
+    await heir.settle(theirs[:1])
+    await heir.close()
+    again = await _received(feed, 2)
+    assert [(each.token, each.attempt) for each in again] == [(each.token, 3) for each in theirs[1:]]
+    await feed.close()
+
+
 async def test_what_redis_refuses_is_told(redises: Redises) -> None:
     broker = await redises.broker()
     await redises.client.set(f"{redises.prefix}s:orders.new:shipping:0", "no stream")

@@ -40,6 +40,12 @@ class _Feed:
         self._lease = max(1, round(membership.lease * 1000))
         self._lifetime: int = membership.lifetime
         self._block = max(10, min(round(_POLL * 1000), self._lease // 3))
+        self._held: dict[bytes, Received] = {}
+        """
+        What was handed on, by its entry; the member may have more in Redis, of which it never heard.
+
+        Replies over the line come in the order in which Redis did what was asked, and so this is as it was then.
+        """
 
     def attach(self, drop: Callable[[Collection[Received]], None]) -> None:
         self._drop = drop
@@ -60,19 +66,27 @@ class _Feed:
     async def settle(self, received: Sequence[Received]) -> None:
         for some in batched(received, _MOST):
             await self._line.ask(run(SETTLE, [self._stream], *[each.token for each in some]))
+            self._let_go(some)
 
     async def give_back(self, received: Sequence[Received]) -> None:
         for some in batched(received, _MOST):
-            command = run(GIVE_BACK, [self._stream], self._member, *_attempts(some))
-            await self._line.ask(command)
+            await self._line.ask(run(GIVE_BACK, [self._stream], self._member, *_attempts(some)))
+            self._let_go(some)
 
-    async def renew(self, received: Sequence[Received]) -> None:
+    async def renew(self, received: Sequence[Received]) -> Sequence[Received]:
+        lost: list[Received] = []
         for some in batched(received, _MOST):
             command = run(RENEW, self._keys, self._member, self._lease, self._lifetime, *_attempts(some))
-            await self._line.ask(command)
+            entries = frozenset(await self._line.ask(command))
+            if entries:
+                theirs = [each for each in some if each.token in entries]
+                self._let_go(theirs)
+                lost += theirs
+        return lost
 
     async def bury(self, received: Received, letter: DeadLetter[bytes]) -> None:
         await self._letters.bury(self._membership.group, self._stream, received.token, letter)
+        self._let_go([received])
 
     async def close(self) -> None:
         await self._own.close()
@@ -85,7 +99,18 @@ class _Feed:
                 raise outcome
 
     async def _leave(self) -> None:
-        await self._line.ask(run(LEAVE, self._keys, self._member))
+        await self._line.ask(run(LEAVE, self._keys, self._member, *_attempts(self._held.values())))
+
+    def _hand_on(self, found: Iterable[Received]) -> list[Received]:
+        """Return what of it is not held already, and is from now on."""
+        new = [each for each in found if each.token not in self._held]
+        self._held.update((each.token, each) for each in new)
+        return new
+
+    def _let_go(self, received: Iterable[Received]) -> None:
+        for each in received:
+            if self._held.get(each.token) is each:
+                del self._held[each.token]
 
     async def _wait(self, command: Command) -> Any:
         """Send a command that Redis answers when there is something, or in a while."""
@@ -113,14 +138,14 @@ class SharedFeed(_Feed):
             if taken:
                 return taken
         read_group = ("XREADGROUP", "GROUP", "g", self._member, "COUNT", most, "BLOCK", self._block)
-        return read(await self._wait((*read_group, "STREAMS", self._stream, ">")))
+        return self._hand_on(read(await self._wait((*read_group, "STREAMS", self._stream, ">"))))
 
     async def _take(self, most: int) -> list[Received]:
         arguments = (self._member, most, self._lease, self._cursor, self._lifetime)
         self._cursor, entries = await self._line.ask(run(TAKE, [self._stream], *arguments))
         if self._cursor == _START and len(entries) < most:
             self._looked = time.monotonic()  # else there may be more
-        return [received(*each) for each in entries]
+        return self._hand_on(received(*each) for each in entries)
 
 
 class PartitionFeed(_Feed):
@@ -134,7 +159,6 @@ class PartitionFeed(_Feed):
         group: Group = membership.group
         super().__init__(membership, group.streams[partition], group.owners[partition], line, own, letters)
         self._behind: bytes = b"-"
-        self._held: set[bytes] = set()
 
     @override
     async def _receive(self, most: int) -> Sequence[Received]:
@@ -146,30 +170,14 @@ class PartitionFeed(_Feed):
             await asyncio.sleep(self._block / 1000)
             return ()
         self._behind, last, entries = reply
-        found = [received(*each) for each in entries if each[0] not in self._held]
-        self._held.update(each.token for each in found)
         if not entries and not self._behind:
             await self._wait(("XREAD", "COUNT", 1, "BLOCK", self._block, "STREAMS", self._stream, last))
-        return found
-
-    @override
-    async def settle(self, received: Sequence[Received]) -> None:
-        await super().settle(received)
-        self._let_go(received)
+        return self._hand_on(received(*each) for each in entries)
 
     @override
     async def give_back(self, received: Sequence[Received]) -> None:
         await super().give_back(received)
-        self._let_go(received)
         self._behind = b"-"
-
-    @override
-    async def bury(self, received: Received, letter: DeadLetter[bytes]) -> None:
-        await super().bury(received, letter)
-        self._let_go([received])
-
-    def _let_go(self, received: Iterable[Received]) -> None:
-        self._held.difference_update([each.token for each in received])
 
 
 def _attempts(received: Iterable[Received]) -> list[bytes | int]:

@@ -161,19 +161,20 @@ TAKE: Final = Script(
     """
 -- Keys: a stream. Arguments: the member; how many at most; the lease in milliseconds; where to go on looking for
 -- entries of the dead; milliseconds that the group lasts, or 0.
--- Where to go on the next time; then each entry that was given back or left by a dead member, with its attempt.
+-- Where to go on the next time; then entries with their attempts: those that were given back or left by a dead member,
+-- and what this member has had for longer than the lease itself, which is not counted again.
 local key, most = KEYS[1], tonumber(ARGV[2])
 if ARGV[5] ~= '0' then redis.call('PEXPIRE', key, ARGV[5]) end
-local found, attempts, ids = {}, {}, {}
-for _, waiting in ipairs(redis.call('XPENDING', key, 'g', '-', '+', most, 'back')) do
-  ids[#ids + 1] = waiting[1]
-  attempts[waiting[1]] = waiting[4] + 1
-end
-if #ids > 0 then
-  for _, entry in ipairs(redis.call('XCLAIM', key, 'g', ARGV[1], 0, unpack(ids))) do
-    found[#found + 1] = {entry[1], entry[2], attempts[entry[1]]}
+local found = {}
+local function claim(waiting, counted)
+  for _, each in ipairs(waiting) do
+    local attempt = each[4] + counted
+    local entry = redis.call('XCLAIM', key, 'g', ARGV[1], 0, each[1], 'RETRYCOUNT', attempt)[1]
+    if entry then found[#found + 1] = {entry[1], entry[2], attempt} end
   end
 end
+claim(redis.call('XPENDING', key, 'g', 'IDLE', ARGV[3], '-', '+', most, ARGV[1]), 0)
+if #found < most then claim(redis.call('XPENDING', key, 'g', '-', '+', most - #found, 'back'), 1) end
 -- As far as a thousand entries or so, of which most are in good hands.
 local cursor, steps = ARGV[4], 0
 repeat
@@ -196,7 +197,7 @@ HOLD: Final = Script(
 -- Keys: a stream, and its owner. Arguments: the member; how many at most; the lease in milliseconds; behind which
 -- entry to look for those that were handed out before, '' if there are none; milliseconds that the group lasts, or 0.
 -- 0: another has it. Else behind which entry to look the next time, the last entry of the stream, and entries with
--- their attempts.
+-- their attempts; those that this member had already are not counted again.
 local key, owner = KEYS[1], redis.call('GET', KEYS[2])
 if redis.call('EXISTS', key) == 0 then return redis.error_reply('NOGROUP it is gone') end
 if owner and owner ~= ARGV[1] then return 0 end
@@ -208,18 +209,15 @@ else
   redis.call('SET', KEYS[2], ARGV[1], 'PX', ARGV[3])
   behind = '-'
 end
-local found, ids, attempts = {}, {}, {}
+local found = {}
 if behind ~= '' then
-  for _, waiting in ipairs(redis.call('XPENDING', key, 'g', behind, '+', ARGV[2])) do
-    ids[#ids + 1] = waiting[1]
-    attempts[waiting[1]] = waiting[4] + 1
+  local pending = redis.call('XPENDING', key, 'g', behind, '+', ARGV[2])
+  for _, waiting in ipairs(pending) do
+    local attempt = waiting[2] == ARGV[1] and waiting[4] or waiting[4] + 1
+    local entry = redis.call('XCLAIM', key, 'g', ARGV[1], 0, waiting[1], 'RETRYCOUNT', attempt)[1]
+    if entry then found[#found + 1] = {entry[1], entry[2], attempt} end
   end
-  behind = #ids > 0 and '(' .. ids[#ids] or ''
-  if #ids > 0 then
-    for _, entry in ipairs(redis.call('XCLAIM', key, 'g', ARGV[1], 0, unpack(ids))) do
-      found[#found + 1] = {entry[1], entry[2], attempts[entry[1]]}
-    end
-  end
+  behind = #pending > 0 and '(' .. pending[#pending][1] or ''
 end
 if behind == '' then
   local read = redis.call('XREADGROUP', 'GROUP', 'g', ARGV[1], 'COUNT', ARGV[2], 'STREAMS', key, '>')
@@ -249,20 +247,22 @@ RENEW: Final = Script(
     _TAKES,
     """
 -- Keys: a stream, and its owner if it is a partition. Arguments: the member; the lease and how long the group lasts,
--- in milliseconds; for each entry its id and its attempt. Entries that another member has by now are passed over.
-if KEYS[2] then
-  if redis.call('GET', KEYS[2]) ~= ARGV[1] then return 0 end
-  redis.call('PEXPIRE', KEYS[2], ARGV[2])
-end
-if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
-if ARGV[3] ~= '0' then redis.call('PEXPIRE', KEYS[1], ARGV[3]) end
+-- in milliseconds; for each entry its id and its attempt. The entries that are not this member's any more.
+local owner = KEYS[2] and redis.call('GET', KEYS[2])
+if owner == ARGV[1] then redis.call('PEXPIRE', KEYS[2], ARGV[2]) end
+local is_theirs, lost = owner and owner ~= ARGV[1], {}
+-- Of a stream that is gone nobody else has anything.
+if not is_theirs and redis.call('EXISTS', KEYS[1]) == 0 then return lost end
+if not is_theirs and ARGV[3] ~= '0' then redis.call('PEXPIRE', KEYS[1], ARGV[3]) end
 for at = 4, #ARGV, 2 do
   local id = ARGV[at]
-  if #redis.call('XPENDING', KEYS[1], 'g', id, id, 1, ARGV[1]) > 0 then
+  if is_theirs or #redis.call('XPENDING', KEYS[1], 'g', id, id, 1, ARGV[1]) == 0 then
+    lost[#lost + 1] = id
+  else
     redis.call('XCLAIM', KEYS[1], 'g', ARGV[1], 0, id, 'RETRYCOUNT', ARGV[at + 1], 'JUSTID')
   end
 end
-return 1
+return lost
 """,
 )
 
@@ -283,12 +283,18 @@ end
 LEAVE: Final = Script(
     _TAKES,
     """
--- Keys: a stream, and its owner if it is a partition. Arguments: the member. What it has got is given back.
+-- Keys: a stream, and its owner if it is a partition. Arguments: the member; for each entry that it holds its id and
+-- how often it was handled. All that it has is given back; what it does not hold it never heard of, which is not counted.
+local held = {}
+for at = 2, #ARGV, 2 do held[ARGV[at]] = ARGV[at + 1] end
 if redis.call('EXISTS', KEYS[1]) == 1 then
   while true do
     local pending = redis.call('XPENDING', KEYS[1], 'g', '-', '+', 1000, ARGV[1])
     if #pending == 0 then break end
-    for _, entry in ipairs(pending) do redis.call('XCLAIM', KEYS[1], 'g', 'back', 0, entry[1], 'JUSTID') end
+    for _, waiting in ipairs(pending) do
+      local attempt = held[waiting[1]] or math.max(0, waiting[4] - 1)
+      redis.call('XCLAIM', KEYS[1], 'g', 'back', 0, waiting[1], 'RETRYCOUNT', attempt, 'JUSTID')
+    end
   end
   redis.call('XGROUP', 'DELCONSUMER', KEYS[1], 'g', ARGV[1])
 end
