@@ -284,7 +284,7 @@ LEAVE: Final = Script(
     _TAKES,
     """
 -- Keys: a stream, and its owner if it is a partition. Arguments: the member; for each entry that it holds its id and
--- how often it was handled. All that it has is given back; what it does not hold it never heard of, which is not counted.
+-- how often it was handled. All that it has is given back; what it does not hold it never heard of: not counted.
 local held = {}
 for at = 2, #ARGV, 2 do held[ARGV[at]] = ARGV[at + 1] end
 if redis.call('EXISTS', KEYS[1]) == 1 then
