@@ -407,6 +407,8 @@ async def test_what_is_held_at_the_end_is_given_back_as_it_was_counted(redises: 
 async def test_a_member_keeps_what_it_has_however_long_it_stalls(redises: Redises, partitions: int | None) -> None:
     broker, config = await redises.broker(), SubscriptionConfig(partitions=partitions, lease=0.5)
     (feed,) = await cast("Any", broker)._engine.subscribe("orders.*", "shipping", config)
+    lost: list[Any] = []
+    feed.attach(lost.extend)
     await asyncio.gather(*(broker.publish("orders.new", str(number)) for number in range(10)))
     held = await feed.receive(10)
     stream = f"{redises.prefix}s:orders.*:shipping:0"
@@ -420,7 +422,8 @@ async def test_a_member_keeps_what_it_has_however_long_it_stalls(redises: Redise
     await broker.publish("orders.new", "another")
     assert [each.envelope.data for each in await _received(feed, 1)] == [b'"another"']
     assert {each["times_delivered"] for each in await _entries(redises.client, stream)} == {1}
-    assert not await feed.renew(held)
+    await feed.renew(held)
+    assert not lost
     await feed.close()
 
 
@@ -449,13 +452,16 @@ async def test_a_member_is_told_which_entries_it_has_lost(redises: Redises) -> N
     broker = await redises.broker()
     engine = cast("Any", broker)._engine
     (feed,) = await engine.subscribe("orders.*", "shipping", SubscriptionConfig(lease=600))
+    lost: list[Any] = []
+    feed.attach(lost.extend)
     (heir,) = await engine.subscribe("orders.*", "shipping", SubscriptionConfig(lease=0.1))
     await asyncio.gather(*(broker.publish("orders.new", str(number)) for number in range(3)))
     held = list(await feed.receive(10))
     (taken,) = await _received(heir, 1, most=1)
     assert (taken.token, taken.attempt) == (held[0].token, 2)
-    assert await feed.renew(held) == held[:1]
-    assert await feed.renew(held[1:]) == []
+    await feed.renew(held)
+    await feed.renew(held[1:])
+    assert lost == held[:1]
     await heir.close()
     feed._looked = 0.0
     assert [(each.token, each.attempt) for each in await feed.receive(10)] == [(taken.token, 3)]
@@ -466,14 +472,18 @@ async def test_a_member_is_told_that_it_has_lost_its_partition(redises: Redises)
     broker, config = await redises.broker(), SubscriptionConfig(partitions=1, lease=600)
     engine = cast("Any", broker)._engine
     (feed,) = await engine.subscribe("orders.*", "shipping", config)
+    lost: list[Any] = []
+    feed.attach(lost.extend)
     (heir,) = await engine.subscribe("orders.*", "shipping", config)
     await asyncio.gather(*(broker.publish("orders.new", str(number)) for number in range(3)))
     held = list(await feed.receive(10))
     owner = f"{redises.prefix}p:orders.*:shipping:0"
     await redises.client.delete(owner)
-    assert await feed.renew(held) == []  # nobody has it
+    await feed.renew(held)
+    assert not lost  # nobody has it
     theirs = await _received(heir, 3)
-    assert await feed.renew(held) == held
+    await feed.renew(held)
+    assert lost == held
     await heir.settle(theirs[:1])
     await heir.close()
     again = await _received(feed, 2)

@@ -73,16 +73,14 @@ class _Feed:
             await self._line.ask(run(GIVE_BACK, [self._stream], self._member, *_attempts(some)))
             self._let_go(some)
 
-    async def renew(self, received: Sequence[Received]) -> Sequence[Received]:
-        lost: list[Received] = []
+    async def renew(self, received: Sequence[Received]) -> None:
         for some in batched(received, _MOST):
             command = run(RENEW, self._keys, self._member, self._lease, self._lifetime, *_attempts(some))
             entries = frozenset(await self._line.ask(command))
             if entries:
-                theirs = [each for each in some if each.token in entries]
-                self._let_go(theirs)
-                lost += theirs
-        return lost
+                lost = [each for each in some if each.token in entries]
+                self._let_go(lost)
+                self._drop(lost)
 
     async def bury(self, received: Received, letter: DeadLetter[bytes]) -> None:
         await self._letters.bury(self._membership.group, self._stream, received.token, letter)

@@ -61,9 +61,8 @@ class Delivery(Protocol):
         """
         Which delivery to the group this is: 1 is the first.
 
-        Of one that was held by members which have died, an engine may have counted one too many for each that died
-        within the first third of a `lease` after it got the message, and had not begun it; or not have heard of the
-        tries in the last third of a `lease`.
+        Of one that was held by members which have died, an engine may have counted one too many for each of them that
+        had not begun it, or not have heard of the last tries.
         """
         ...
 
