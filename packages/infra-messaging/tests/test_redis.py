@@ -126,14 +126,38 @@ async def test_a_group_that_is_forgotten_leaves_nothing(redises: Redises) -> Non
     assert sorted([len(await feed.receive(1)) for feed in feeds]) == [0, 0, 1, 1]
     await (await other.subscribe("orders.*", ignore, group="shipping", partitions=3)).unsubscribe(forget=True)
     await (await other.subscribe("orders.*", ignore, group="billing")).unsubscribe(forget=True)
-    assert await redises.named() == {"g"}
-    assert set(await redises.client.hkeys(f"{redises.prefix}g")) == {b"epoch", b"version"}
+    assert await redises.named() == {"g", "f"}
+    assert await redises.client.hkeys(f"{redises.prefix}g") == [b"version"]
+    assert 0 < await redises.client.pttl(f"{redises.prefix}f") <= 7 * 86_400_000
     # A member that is left gets nothing more, and does not bring the group back.
     await broker.publish("orders.new", "2")
     assert [await feed.receive(1) for feed in feeds] == [()] * 4
     for feed in feeds:
         await feed.close()
-    assert await redises.named() == {"g"}
+    assert await redises.named() == {"g", "f"}
+
+
+async def test_a_group_that_redis_has_lost_is_made_anew_whatever_else_it_kept(redises: Redises) -> None:
+    broker, other, kept, lost, new = await redises.broker(), await redises.broker(), Shelf(), Shelf(), Shelf()
+    await broker.subscribe("orders.*", kept, group="shipping")
+    await (await broker.subscribe("orders.*", ignore, group="billing")).unsubscribe(forget=True)
+    before = {name: await redises.client.dump(redises.prefix + name) for name in ("g", "f")}
+    await broker.subscribe("orders.*", lost, group="billing")
+    await other.publish("orders.new", "1")
+    await until(lambda: kept.messages == lost.messages == ["1"])
+    # Redis is again as it was, and goes on from there.
+    async with redises.client.pipeline() as at_once:
+        for name, dumped in before.items():
+            at_once.restore(redises.prefix + name, 0, dumped, replace=True)
+        at_once.unlink(f"{redises.prefix}s:orders.*:billing:0")
+        await at_once.execute()
+    await broker.subscribe("orders.*", new, group="archive")
+    await other.publish("orders.new", "2")
+    await until(lambda: kept.messages == ["1", "2"])
+    await until(lambda: new.messages == ["2"])
+    await until_told(True, lambda: redises.client.exists(f"{redises.prefix}s:orders.*:billing:0"))
+    await other.publish("orders.new", "3")
+    await until(lambda: lost.messages[-1] == "3")
 
 
 async def test_a_group_made_by_another_process_misses_nothing(redises: Redises) -> None:
@@ -259,13 +283,13 @@ async def test_a_group_of_its_own_ends_some_time_after_its_process(redises: Redi
     await broker.subscribe("orders.*", shelf)
     await broker.publish("orders.new", "1")
     await until(lambda: shelf.messages == ["1"])
-    assert len(await redises.client.hkeys(f"{redises.prefix}g")) == 3
+    assert len(await redises.client.hkeys(f"{redises.prefix}g")) == 2
     assert not await redises.client.exists(stream)
 
 
 async def test_groups_of_dead_processes_are_forgotten(redises: Redises) -> None:
     dead = f"orders.*#{uuid4().hex}"
-    await redises.client.hset(f"{redises.prefix}g", mapping={"epoch": "1", "version": "1", dead: "0"})
+    await redises.client.hset(f"{redises.prefix}g", mapping={"version": "1", dead: "0"})
     broker = await redises.broker()
     assert not await redises.client.hexists(f"{redises.prefix}g", dead)
     await redises.client.hset(f"{redises.prefix}g", mapping={"version": "100", dead: "0"})

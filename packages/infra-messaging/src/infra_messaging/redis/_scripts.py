@@ -5,9 +5,12 @@ Each group, or each of its partitions, has a stream of its own, with one consume
 from `publish` until it is settled, and not longer: the length of the stream is what is not settled. Entries that were
 given back belong to the consumer `back`, which nobody is.
 
-The hash of groups has the partitions of each group under its id, 0 if it has none, and two fields more: `version`
-counts the changes, so that who publishes knows whether the groups it knows are all there are; `epoch` is another one
-when Redis has lost the hash and it began anew.
+The hash of groups has the partitions of each group under its id, 0 if it has none, and a field more, `version`: the
+digest of all changes in their order, so that who publishes knows whether the groups it knows are all there are, also
+when Redis has gone back to what it was a moment ago.
+
+Which groups were forgotten is known for a while, by when that was. A member that finds neither its group nor this makes
+the group anew: Redis has lost it.
 
 A script that adds messages or letters is refused as a whole when Redis is full, before it begins; all that it takes to
 have messages handled, and so to make room, is marked `allow-oom`.
@@ -32,19 +35,29 @@ class Script:
 _ADDS: Final = "#!lua"
 _TAKES: Final = "#!lua flags=allow-oom"
 
+_CHANGE: Final = """
+local function change(groups, what)
+  redis.call('HSET', groups, 'version', redis.sha1hex((redis.call('HGET', groups, 'version') or '') .. what))
+end
+local function now()
+  local time = redis.call('TIME')
+  return time[1] * 1000000 + time[2]
+end
+"""
+
 PUBLISH: Final = Script(
     _ADDS,
+    _CHANGE,
     """
 -- Keys: the hash of groups; the streams of all groups that get the messages; what says that an id was seen.
--- Arguments: epoch, version, most messages a group, milliseconds to know an id for, the number of groups; for each its
--- id, whether it ends with its member, how many streams it has; for each message its slot, the key of its id or 0, and
--- its five fields.
+-- Arguments: version, most messages a group, milliseconds to know an id for, the number of groups; for each its id,
+-- whether it ends with its member, how many streams it has; for each message its slot, the key of its id or 0, and its
+-- five fields.
 -- 0: the groups are others by now. 1: done. Else pairs of a message that was not taken and the group that is full.
-local at = redis.call('HMGET', KEYS[1], 'epoch', 'version')
-if (at[1] or '') ~= ARGV[1] or (at[2] or '') ~= ARGV[2] then return 0 end
-local most, groups = tonumber(ARGV[3]), tonumber(ARGV[5])
+if (redis.call('HGET', KEYS[1], 'version') or '') ~= ARGV[1] then return 0 end
+local most, groups = tonumber(ARGV[2]), tonumber(ARGV[4])
 local first, streams, room, gone, missing = {}, {}, {}, {}, {}
-local key, arg = 1, 5
+local key, arg = 1, 4
 for group = 1, groups do
   local length = 0
   first[group], streams[group] = key + 1, tonumber(ARGV[arg + 3])
@@ -83,7 +96,7 @@ end
 for _, stream in ipairs(missing) do redis.call('XGROUP', 'CREATE', stream, 'g', 0, 'MKSTREAM') end
 for _, id in pairs(gone) do
   redis.call('HDEL', KEYS[1], id)
-  redis.call('HINCRBY', KEYS[1], 'version', 1)
+  change(KEYS[1], '-' .. id)
 end
 for _, at_ in ipairs(taken) do
   local slot = tonumber(ARGV[at_])
@@ -94,7 +107,7 @@ for _, at_ in ipairs(taken) do
     end
   end
   local id = tonumber(ARGV[at_ + 1])
-  if id ~= 0 then redis.call('SET', KEYS[id], '', 'PX', ARGV[4]) end
+  if id ~= 0 then redis.call('SET', KEYS[id], '', 'PX', ARGV[3]) end
 end
 return #refused == 0 and 1 or refused
 """,
@@ -110,23 +123,21 @@ return redis.call('HGETALL', KEYS[1])
 
 JOIN: Final = Script(
     _TAKES,
+    _CHANGE,
     """
--- Keys: the hash of groups; the streams. Arguments: the id of the group; its partitions; the epoch if there is none;
--- in which epoch the group was there, '' if it is new to who asks; milliseconds that it lasts, 0: for ever.
--- The epoch and the partitions that the group has; no partitions: it was there and is forgotten.
-local epoch = redis.call('HGET', KEYS[1], 'epoch')
-local partitions = redis.call('HGET', KEYS[1], ARGV[1])
-if partitions and partitions ~= ARGV[2] then return {epoch, partitions} end
+-- Keys: the hash of groups; which were forgotten; the streams. Arguments: the id of the group; its partitions; when who
+-- asks has joined before, '' if never; milliseconds that it lasts, 0: for ever.
+-- The partitions that the group has, none if it was forgotten since; and when this was.
+local partitions, time = redis.call('HGET', KEYS[1], ARGV[1]), now()
+if partitions and partitions ~= ARGV[2] then return {partitions, time} end
 if not partitions then
-  if epoch and ARGV[4] == epoch then return {epoch, ''} end
-  if not epoch then
-    epoch = ARGV[3]
-    redis.call('HSET', KEYS[1], 'epoch', epoch)
-  end
+  local forgotten = redis.call('ZSCORE', KEYS[2], ARGV[1])
+  if forgotten and ARGV[3] ~= '' and tonumber(forgotten) >= tonumber(ARGV[3]) then return {'', time} end
+  redis.call('ZREM', KEYS[2], ARGV[1])
   redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
-  redis.call('HINCRBY', KEYS[1], 'version', 1)
+  change(KEYS[1], '+' .. ARGV[1] .. ' ' .. ARGV[2])
 end
-for at = 2, #KEYS do
+for at = 3, #KEYS do
   if redis.call('EXISTS', KEYS[at]) == 0 then
     redis.call('XGROUP', 'CREATE', KEYS[at], 'g', 0, 'MKSTREAM')
   else
@@ -135,24 +146,45 @@ for at = 2, #KEYS do
       if member[4] == 0 and member[6] > 3600000 then redis.call('XGROUP', 'DELCONSUMER', KEYS[at], 'g', member[2]) end
     end
   end
-  if ARGV[5] ~= '0' then redis.call('PEXPIRE', KEYS[at], ARGV[5]) end
+  if ARGV[4] ~= '0' then redis.call('PEXPIRE', KEYS[at], ARGV[4]) end
 end
-return {epoch, ARGV[2]}
+return {ARGV[2], time}
 """,
 )
 
 FORGET: Final = Script(
     _TAKES,
+    _CHANGE,
     """
--- Keys: the hash of groups; all that there is of the group. Arguments: the id of the group; its partitions.
+-- Keys: the hash of groups; which were forgotten; all that there is of the group. Arguments: the id of the group; its
+-- partitions; for how many milliseconds to know that it was forgotten.
 -- The partitions, if they are others; then nothing was done.
 local partitions = redis.call('HGET', KEYS[1], ARGV[1])
 if partitions and partitions ~= ARGV[2] then return partitions end
 if partitions then
   redis.call('HDEL', KEYS[1], ARGV[1])
-  redis.call('HINCRBY', KEYS[1], 'version', 1)
+  change(KEYS[1], '-' .. ARGV[1])
 end
-for at = 2, #KEYS do redis.call('UNLINK', KEYS[at]) end
+for at = 3, #KEYS do redis.call('UNLINK', KEYS[at]) end
+if ARGV[3] ~= '0' then
+  redis.call('ZADD', KEYS[2], now(), ARGV[1])
+  redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', now() - ARGV[3] * 1000)
+  redis.call('PEXPIRE', KEYS[2], ARGV[3])
+end
+""",
+)
+
+SWEEP: Final = Script(
+    _TAKES,
+    _CHANGE,
+    """
+-- Keys: the hash of groups; a stream of each of some groups that end with their members. Arguments: the ids of these.
+-- Those are forgotten whose stream is not there: their members have died.
+for at = 2, #KEYS do
+  if redis.call('EXISTS', KEYS[at]) == 0 and redis.call('HDEL', KEYS[1], ARGV[at - 1]) == 1 then
+    change(KEYS[1], '-' .. ARGV[at - 1])
+  end
+end
 """,
 )
 
