@@ -14,6 +14,8 @@ from redis.asyncio.sentinel import Sentinel
 from infra_conformance.engines import provided
 from infra_conformance.servers import SERVICE, RedisCluster, RedisSentinel
 from infra_messaging.redis import RedisStreamBroker
+from infra_messaging.redis._line import Line, run
+from infra_messaging.redis._scripts import Script
 from infra_protocols import (
     BacklogFullError,
     BrokerRefusedError,
@@ -334,6 +336,15 @@ async def test_what_somebody_else_has_written_becomes_a_dead_letter(redises: Red
     (letter, *_) = await broker.dead_letters.peek()
     assert letter.data == b"hello\nworld"
     assert letter.message is None
+
+
+async def test_scripts_run_in_their_order_when_redis_hears_of_them_in_between(redises: Redises) -> None:
+    text = f"redis.call('RPUSH', KEYS[1], ARGV[1]) -- {uuid4().hex}"
+    script, key = Script(text), f"{redises.prefix}list".encode()
+    line = Line(redises.client, PATIENCE)
+    await line.exchange([run(script, [key], 1), ("SCRIPT", "LOAD", text), run(script, [key], 2)])
+    assert await redises.client.lrange(key, 0, -1) == [b"1", b"2"]
+    await line.close()
 
 
 async def test_few_dead_entries_are_found_among_many(redises: Redises) -> None:
