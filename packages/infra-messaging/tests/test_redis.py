@@ -3,6 +3,8 @@
 import asyncio
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AsyncExitStack, suppress
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any, Self, cast
 from uuid import uuid4
 
@@ -20,6 +22,7 @@ from infra_protocols import (
     BacklogFullError,
     BrokerRefusedError,
     BrokerUnavailableError,
+    DeadLetter,
     SubscriptionConfig,
     ValidationError,
     delivery,
@@ -524,6 +527,79 @@ async def test_a_member_is_told_that_it_has_lost_its_partition(redises: Redises)
     again = await _received(feed, 2)
     assert [(each.token, each.attempt) for each in again] == [(each.token, 3) for each in theirs[1:]]
     await feed.close()
+
+
+def letter_of(id: str, message: str, group: str = "shipping") -> DeadLetter[str]:
+    now = datetime.now(UTC)
+    return DeadLetter(id, "m-1", "orders.new", None, {}, message, group, 1, "KeyError", "", now, now)
+
+
+async def test_a_letter_that_was_discarded_does_not_come_back_when_it_is_buried_again(redises: Redises) -> None:
+    broker, other = await redises.broker(), await redises.broker()
+    (feed,) = await cast("Any", broker)._engine.subscribe("orders.*", "shipping", SubscriptionConfig(lease=600))
+    await broker.publish("orders.new", "1")
+    (held,) = await feed.receive(1)
+    letter = replace(letter_of("1", ""), message=None, data=b'"1"')
+    await feed.bury(held, letter)
+    assert await other.dead_letters.discard("1")
+    await feed.bury(held, letter)
+    await feed.bury(held, replace(letter, id="2"))  # as another member would
+    assert await other.dead_letters.peek() == []
+    await feed.close()
+
+
+async def test_what_is_replayed_is_the_letter_as_it_is_then(redises: Redises) -> None:
+    broker, other, shelf = await redises.broker(), await redises.broker(), Shelf()
+    await broker.subscribe("orders.*", shelf, group="shipping")
+    await broker.dead_letters.create(letter_of("1", "one"))
+    letters = cast("Any", broker)._engine.letters
+    find, changed = letters._find, asyncio.Event()
+
+    async def found(id: str) -> bytes | None:
+        kept = await find(id)
+        if not changed.is_set():
+            changed.set()
+            await other.dead_letters.update(letter_of("1", "two"))
+        return kept
+
+    letters._find = found
+    assert await broker.dead_letters.replay("1")
+    await until(lambda: shelf.messages)
+    assert shelf.messages == ["two"]
+    assert await broker.dead_letters.peek() == []
+
+
+async def test_a_letter_made_by_hand_goes_to_all_groups_of_its_name(redises: Redises) -> None:
+    broker, shelves = await redises.broker(), [Shelf(), Shelf()]
+    for pattern, shelf in zip(("orders.*", "orders.>"), shelves, strict=True):
+        await broker.subscribe(pattern, shelf, group="shipping")
+    await broker.dead_letters.create(letter_of("1", "one"))
+    assert await broker.dead_letters.replay("1")
+    await until(lambda: all(shelf.messages == ["one"] for shelf in shelves))
+
+
+async def test_a_letter_goes_to_its_own_group_as_long_as_it_has_its_name(redises: Redises) -> None:
+    broker, shelf, namesake = await redises.broker(), Shelf(), Shelf()
+
+    async def fail(_: str) -> None:
+        raise KeyError
+
+    for number in range(2):
+        failing = await broker.subscribe("orders.*", fail, group="shipping", max_deliveries=1)
+        await broker.publish("orders.new", f"{number}")
+        await until_told(number + 1, lambda: _letters(broker))
+        await failing.unsubscribe()
+    await broker.subscribe("orders.*", shelf, group="shipping")
+    await broker.subscribe("orders.>", namesake, group="shipping")
+    await broker.subscribe("orders.>", namesake, group="billing")
+    first, second = await broker.dead_letters.peek()
+    await broker.dead_letters.update(replace(first, reason="changed"))
+    assert await broker.dead_letters.replay(first.id)
+    await until(lambda: shelf.messages == ["0"])
+    await broker.dead_letters.update(replace(second, group="billing"))
+    assert await broker.dead_letters.replay(second.id)
+    await until(lambda: namesake.messages == ["1"])
+    assert shelf.messages == ["0"]
 
 
 async def test_what_redis_refuses_is_told(redises: Redises) -> None:

@@ -2,15 +2,18 @@
 
 import json
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from infra_messaging._engine import Envelope
 from infra_messaging.nats._groups import Groups
-from infra_messaging.nats._link import Link, Stored
+from infra_messaging.nats._link import Link, Stored, code
 from infra_messaging.nats._messages import Messages
 from infra_messaging.nats._names import Names
 from infra_messaging.nats._wire import NAMED, TARGET, written
-from infra_protocols import DeadLetter, topic_matches
+from infra_protocols import BrokerRefusedError, DeadLetter, topic_matches
+
+_LAST: Final = "Nats-Expected-Last-Subject-Sequence"
+_ANOTHER_IS_LAST: Final = 10071
 
 
 class Origin(NamedTuple):
@@ -32,10 +35,21 @@ class NatsLetters:
     async def bury(self, letter: DeadLetter[bytes], origin: Origin | None) -> None:
         await self._link.store(self._names.letter(letter.id), _written(letter, origin))
 
-    async def put(self, letter: DeadLetter[bytes]) -> None:
-        earlier = await self._find(letter.id)
-        same = earlier is not None and _read(earlier.data).group == letter.group
-        await self.bury(letter, _origin(earlier.data) if earlier is not None and same else None)
+    async def put(self, letter: DeadLetter[bytes], *, is_new: bool) -> bool:
+        while True:
+            earlier = await self._find(letter.id)
+            if (earlier is not None) is is_new:
+                return False
+            same = earlier is not None and _read(earlier.data).group == letter.group
+            record = _written(letter, _origin(earlier.data) if earlier is not None and same else None)
+            place = 0 if earlier is None else earlier.place
+            try:
+                await self._link.store(self._names.letter(letter.id), record, {_LAST: str(place)})
+            except BrokerRefusedError as error:
+                if code(error) != _ANOTHER_IS_LAST:
+                    raise
+            else:
+                return True
 
     async def get(self, id: str) -> DeadLetter[bytes] | None:
         found = await self._find(id)
@@ -47,17 +61,20 @@ class NatsLetters:
     async def remove(self, id: str) -> bool:
         return await self._link.remove(self._names.records, self._names.letter(id))
 
-    async def replay(self, letter: DeadLetter[bytes]) -> bool:
-        found = await self._find(letter.id)
-        targets = [] if found is None else await self._targets(_read(found.data), _origin(found.data))
-        if found is None or not targets:
+    async def replay(self, id: str) -> bool:
+        found = await self._find(id)
+        if found is None:
+            return False
+        letter = _read(found.data)
+        targets = await self._targets(letter, _origin(found.data))
+        if not targets:
             return False
         envelope = Envelope(letter.message_id, letter.topic, letter.key, letter.headers, letter.data or b"")
         for target in targets:
             # Twice at once, or once more after a failure, is one message.
             headers = written(envelope) | {TARGET: target, NAMED: f"{target}.{found.place}"}
             await self._messages.store(self._names.message(envelope), envelope.data, headers)
-        return await self.remove(letter.id)
+        return await self.remove(id)
 
     async def _targets(self, letter: DeadLetter[bytes], origin: Origin | None) -> list[str]:
         """Return the group that could not handle it, if it is there; of one made by hand those of its name."""

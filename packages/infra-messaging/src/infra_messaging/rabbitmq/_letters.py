@@ -35,13 +35,16 @@ class RabbitLetters:
             headers[_QUEUE] = queue
         await self._records.add(letter.data or b"", headers)
 
-    async def put(self, letter: DeadLetter[bytes]) -> None:
+    async def put(self, letter: DeadLetter[bytes], *, is_new: bool) -> bool:
         async with self._records.reading() as records:
             earlier = _found(records, letter.id)
+            if (earlier is not None) is is_new:
+                return False
             same = earlier is not None and _read(earlier).group == letter.group
             await self.bury(letter, earlier.headers.get(_QUEUE) if earlier is not None and same else None)
             if earlier is not None:
                 await earlier.drop()
+            return True
 
     async def get(self, id: str) -> DeadLetter[bytes] | None:
         async with self._records.reading() as records:
@@ -59,14 +62,15 @@ class RabbitLetters:
                 await record.drop()
             return record is not None
 
-    async def replay(self, letter: DeadLetter[bytes]) -> bool:
-        named = [] if letter.group is None else await self._groups.named(letter.group)
+    async def replay(self, id: str) -> bool:
         async with self._records.reading() as records:
-            record = _found(records, letter.id)
+            record = _found(records, id)
             if record is None:
                 return False
+            letter = _read(record)
             queues = [record.headers[_QUEUE]] if _QUEUE in record.headers else []
             if not queues:
+                named = [] if letter.group is None else await self._groups.named(letter.group)
                 matching = [group for group in named if topic_matches(group.pattern, letter.topic)]
                 queues = [group.queue_for(self._names, letter.key, letter.message_id) for group in matching]
             taken = [queue for queue in queues if await self._send(queue, letter)]

@@ -350,9 +350,9 @@ BURY: Final = Script(
     _TAKES,
     _PUT,
     """
--- Keys: the letters, their order, a stream. Arguments: the id of the letter; the letter; the entry.
-put(KEYS[1], KEYS[2], ARGV[1], ARGV[2])
-redis.call('XACK', KEYS[3], 'g', ARGV[3])
+-- Keys: the letters, their order, a stream. Arguments: the id of the letter; the letter; the entry. Of what is settled
+-- already no letter is written: it was handled, or has one, or had one.
+if redis.call('XACK', KEYS[3], 'g', ARGV[3]) == 1 then put(KEYS[1], KEYS[2], ARGV[1], ARGV[2]) end
 redis.call('XDEL', KEYS[3], ARGV[3])
 """,
 )
@@ -361,8 +361,14 @@ PUT: Final = Script(
     _ADDS,
     _PUT,
     """
--- Keys: the letters, their order. Arguments: the id of the letter; the letter.
-put(KEYS[1], KEYS[2], ARGV[1], ARGV[2])
+-- Keys: the letters, their order. Arguments: the id of the letter; the letter; the name of its group; 1 if it is one
+-- more, 0 if it is there already. 0: that is not so; else 1. The id of the group, a line above, stays if the name does.
+local before = redis.call('HGET', KEYS[1], ARGV[1])
+if (ARGV[4] == '1') == (before ~= false) then return 0 end
+local group = before and before:match('^[^\\n]*') or ''
+if (group:match(':(.*)$') or '') ~= ARGV[3] then group = '' end
+put(KEYS[1], KEYS[2], ARGV[1], group .. '\\n' .. ARGV[2])
+return 1
 """,
 )
 
@@ -389,12 +395,24 @@ return redis.call('HDEL', KEYS[1], ARGV[1])
 REPLAY: Final = Script(
     _ADDS,
     """
--- Keys: the hash of groups, the letters, their order, a stream. Arguments: the id of the letter; the id of the group;
--- its partitions; the five fields of the message. 0: there is no such letter, or no such group any more.
-if redis.call('HGET', KEYS[1], ARGV[2]) ~= ARGV[3] or redis.call('EXISTS', KEYS[4]) == 0 then return 0 end
-if redis.call('HDEL', KEYS[2], ARGV[1]) == 0 then return 0 end
-redis.call('ZREM', KEYS[3], ARGV[1])
-redis.call('XADD', KEYS[4], '*', 'id', ARGV[4], 'topic', ARGV[5], 'key', ARGV[6], 'headers', ARGV[7], 'data', ARGV[8])
-return 1
+-- Keys: the hash of groups, the letters, their order, a stream of each group that gets the message. Arguments: the id
+-- of the letter; its digest; the five fields of the message; for each group its id and its partitions.
+-- 0: there are no such groups any more. 1: done. 2: the letter is another by now, or gone.
+local letter = redis.call('HGET', KEYS[2], ARGV[1])
+if not letter or redis.sha1hex(letter) ~= ARGV[2] then return 2 end
+local replayed = 0
+for at = 4, #KEYS do
+  local group = 2 * at
+  if redis.call('HGET', KEYS[1], ARGV[group]) == ARGV[group + 1] and redis.call('EXISTS', KEYS[at]) == 1 then
+    redis.call('XADD', KEYS[at], '*', 'id', ARGV[3], 'topic', ARGV[4], 'key', ARGV[5], 'headers', ARGV[6],
+      'data', ARGV[7])
+    replayed = 1
+  end
+end
+if replayed == 1 then
+  redis.call('HDEL', KEYS[2], ARGV[1])
+  redis.call('ZREM', KEYS[3], ARGV[1])
+end
+return replayed
 """,
 )
