@@ -67,16 +67,23 @@ class Records:
         async with self._line.lent(None if most is None else min(most + 100, 65_535)) as channel:
             await channel.basic_consume(self._queue, cast("Any", arrived.put_nowait))
             mark = uuid4().hex
-            # The last in the queue: all that was added before this began comes before.
-            await self.add(b"", {_MARK: mark, _MARKED_AT: int(time.time())})
+            await self._put(mark)
+            record = Record(await arrived.get(), channel)
+            # It is this one's turn; those before may have added some behind the mark. All these come before another.
+            await self._put(mark)
             found: list[Record] = []
-            is_over = False
-            while not is_over and (most is None or len(found) < most):
-                record = Record(await arrived.get(), channel)
+            marks = 0
+            while True:
                 theirs = record.headers.get(_MARK)
-                is_over = theirs == mark
+                marks += theirs == mark
                 if theirs is None:
                     found.append(record)
-                elif is_over or record.headers[_MARKED_AT] < time.time() - _OLD:
+                elif theirs == mark or record.headers[_MARKED_AT] < time.time() - _OLD:
                     await record.drop()
+                if marks == 2 or len(found) == most:
+                    break
+                record = Record(await arrived.get(), channel)
             yield found
+
+    async def _put(self, mark: str) -> None:
+        await self.add(b"", {_MARK: mark, _MARKED_AT: int(time.time())})
