@@ -507,26 +507,61 @@ async def test_a_member_is_told_which_entries_it_has_lost(redises: Redises) -> N
 
 
 async def test_a_member_is_told_that_it_has_lost_its_partition(redises: Redises) -> None:
-    broker, config = await redises.broker(), SubscriptionConfig(partitions=1, lease=600)
-    engine = cast("Any", broker)._engine
-    (feed,) = await engine.subscribe("orders.*", "shipping", config)
-    lost: list[Any] = []
-    feed.attach(lost.extend)
-    (heir,) = await engine.subscribe("orders.*", "shipping", config)
-    await asyncio.gather(*(broker.publish("orders.new", str(number)) for number in range(3)))
-    held = list(await feed.receive(10))
+    feed, heir, held, lost = await _two_of_a_partition(redises)
     owner = f"{redises.prefix}p:orders.*:shipping:0"
     await redises.client.delete(owner)
     await feed.renew(held)
-    assert not lost  # nobody has it
-    theirs = await _received(heir, 3)
+    assert not lost
+    assert await redises.client.get(owner) == feed._member.encode()
+    await redises.client.delete(owner)
+    (first,) = await heir.receive(1)
     await feed.renew(held)
     assert lost == held
-    await heir.settle(theirs[:1])
+    theirs = [first, *await _received(heir, 2)]
+    assert [(each.token, each.attempt) for each in theirs] == [(each.token, 1) for each in held]
+    await heir.settle([first])
     await heir.close()
     again = await _received(feed, 2)
-    assert [(each.token, each.attempt) for each in again] == [(each.token, 3) for each in theirs[1:]]
+    assert [(each.token, each.attempt) for each in again] == [(each.token, 2) for each in theirs[1:]]
     await feed.close()
+
+
+async def test_a_partition_that_another_had_in_between_is_begun_anew(redises: Redises) -> None:
+    feed, heir, held, lost = await _two_of_a_partition(redises)
+    await redises.client.delete(f"{redises.prefix}p:orders.*:shipping:0")
+    await heir.receive(1)
+    await heir.close()
+    await feed.renew(held)
+    assert lost == held
+    again = await _received(feed, 3)
+    assert [(each.token, each.attempt) for each in again] == [
+        (each.token, attempt) for each, attempt in zip(held, (2, 1, 1), strict=True)
+    ]
+    await feed.close()
+
+
+async def test_what_is_settled_meanwhile_costs_no_partition(redises: Redises) -> None:
+    feed, heir, held, lost = await _two_of_a_partition(redises)
+    await redises.client.delete(f"{redises.prefix}p:orders.*:shipping:0")
+    await asyncio.gather(feed.settle(held[:1]), feed.renew(held))
+    assert lost == held[:1]
+    await heir.close()
+    await feed.close()
+
+
+async def _two_of_a_partition(redises: Redises) -> tuple[Any, Any, list[Any], list[Any]]:
+    """Return a feed that has a partition, one that has not, what the first holds, not begun, and what it loses."""
+    broker, config = await redises.broker(), SubscriptionConfig(partitions=1, lease=600)
+    engine = cast("Any", broker)._engine
+    (feed,) = await engine.subscribe("orders.*", "shipping", config)
+    (heir,) = await engine.subscribe("orders.*", "shipping", config)
+    lost: list[Any] = []
+    feed.attach(lost.extend)
+    for number in range(3):
+        await broker.publish("orders.new", str(number))
+    held = [_uncounted(each) for each in await feed.receive(10)]
+    await feed.renew(held)
+    return feed, heir, held, lost
 
 
 def letter_of(id: str, message: str, group: str = "shipping") -> DeadLetter[str]:

@@ -72,14 +72,16 @@ class _Feed:
         for some in batched(received, _MOST):
             await self._line.ask(run(GIVE_BACK, [self._stream], self._member, *_attempts(some)))
             self._let_go(some)
+            self._look_again()
 
     async def renew(self, received: Sequence[Received]) -> None:
-        for some in batched(received, _MOST):
+        for some in [*batched(received, _MOST)] or [()]:
             command = run(RENEW, self._keys, self._member, self._lease, self._lifetime, *_attempts(some))
             entries = frozenset(await self._line.ask(command))
             if entries:
                 lost = [each for each in some if each.token in entries]
                 self._let_go(lost)
+                self._look_again()
                 self._drop(lost)
 
     async def bury(self, received: Received, letter: DeadLetter[bytes]) -> None:
@@ -98,6 +100,9 @@ class _Feed:
 
     async def _leave(self) -> None:
         await self._line.ask(run(LEAVE, self._keys, self._member, *_attempts(self._held.values())))
+
+    def _look_again(self) -> None:
+        """Ask for what was handed out before, the next time that something is asked for."""
 
     def _hand_on(self, found: Iterable[Received]) -> list[Received]:
         """Return what of it is not held already, and is from now on."""
@@ -157,25 +162,27 @@ class PartitionFeed(_Feed):
         group: Group = membership.group
         super().__init__(membership, group.streams[partition], group.owners[partition], line, own, letters)
         self._behind: bytes = b"-"
+        self._looks_again = False
 
     @override
     async def _receive(self, most: int) -> Sequence[Received]:
         # Until the reply is there it may be lost, with what was handed out: so then the next begins with that.
-        behind, self._behind = self._behind, b"-"
+        behind, self._behind, self._looks_again = self._behind, b"-", False
         arguments = (self._member, most, self._lease, behind, self._lifetime)
         reply = await self._line.ask(run(HOLD, self._keys, *arguments))
         if reply == 0:
             await asyncio.sleep(self._block / 1000)
             return ()
-        self._behind, last, entries = reply
+        next_behind, last, entries = reply
+        if not self._looks_again:
+            self._behind = next_behind
         if not entries and not self._behind:
             await self._wait(("XREAD", "COUNT", 1, "BLOCK", self._block, "STREAMS", self._stream, last))
         return self._hand_on(received(*each) for each in entries)
 
     @override
-    async def give_back(self, received: Sequence[Received]) -> None:
-        await super().give_back(received)
-        self._behind = b"-"
+    def _look_again(self) -> None:
+        self._behind, self._looks_again = b"-", True
 
 
 def _attempts(received: Iterable[Received]) -> list[bytes | int]:

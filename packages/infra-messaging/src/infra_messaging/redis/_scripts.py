@@ -278,20 +278,28 @@ return redis.call('XDEL', KEYS[1], unpack(ARGV))
 RENEW: Final = Script(
     _TAKES,
     """
--- Keys: a stream, and its owner if it is a partition. Arguments: the member; the lease and how long the group lasts,
--- in milliseconds; for each entry its id and its attempt. The entries that are not this member's any more.
-local owner = KEYS[2] and redis.call('GET', KEYS[2])
-if owner == ARGV[1] then redis.call('PEXPIRE', KEYS[2], ARGV[2]) end
-local is_theirs, lost = owner and owner ~= ARGV[1], {}
--- Of a stream that is gone nobody else has anything.
-if not is_theirs and redis.call('EXISTS', KEYS[1]) == 0 then return lost end
-if not is_theirs and ARGV[3] ~= '0' then redis.call('PEXPIRE', KEYS[1], ARGV[3]) end
+-- Keys: a stream, and its owner if it is a partition. Arguments: the member; the lease and how long the group lasts, in
+-- milliseconds; for each entry its id and how often it was handled.
+-- The entries that are not this member's any more. If the partition is another's that is all of them, and it gets them.
+local key, owner = KEYS[1], KEYS[2] and redis.call('GET', KEYS[2])
+if redis.call('EXISTS', key) == 0 then return {} end
+if ARGV[3] ~= '0' then redis.call('PEXPIRE', key, ARGV[3]) end
+local holders, is_theirs = {}, owner and owner ~= ARGV[1]
 for at = 4, #ARGV, 2 do
-  local id = ARGV[at]
-  if is_theirs or #redis.call('XPENDING', KEYS[1], 'g', id, id, 1, ARGV[1]) == 0 then
-    lost[#lost + 1] = id
-  else
-    redis.call('XCLAIM', KEYS[1], 'g', ARGV[1], 0, id, 'RETRYCOUNT', ARGV[at + 1], 'JUSTID')
+  local waiting = redis.call('XPENDING', key, 'g', ARGV[at], ARGV[at], 1)[1]
+  holders[at] = waiting and waiting[2]
+  -- While nobody had the partition, another may have come and gone.
+  if KEYS[2] and not owner and waiting and waiting[2] ~= ARGV[1] then is_theirs = true end
+end
+-- It is taken again with what is held of it, and else by who asks for more.
+if KEYS[2] and not is_theirs and (owner or #ARGV > 3) then redis.call('SET', KEYS[2], ARGV[1], 'PX', ARGV[2]) end
+local lost = {}
+for at = 4, #ARGV, 2 do
+  local is_mine = holders[at] == ARGV[1]
+  if is_theirs or not is_mine then lost[#lost + 1] = ARGV[at] end
+  if is_mine then
+    local holder = is_theirs and 'back' or ARGV[1]
+    redis.call('XCLAIM', key, 'g', holder, 0, ARGV[at], 'RETRYCOUNT', ARGV[at + 1], 'JUSTID')
   end
 end
 return lost
