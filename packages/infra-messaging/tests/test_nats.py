@@ -15,7 +15,7 @@ from nats.js.errors import NotFoundError
 
 from infra_messaging._engine import Envelope
 from infra_messaging.nats import NatsBroker
-from infra_messaging.nats._names import Names, consumer_names, group_name
+from infra_messaging.nats._names import Names, consumer_names, group_name, is_consumer
 from infra_messaging.nats._tallies import counted
 from infra_messaging.nats._wire import Incoming, size, written
 from infra_protocols import ValidationError, delivery, topic_matches
@@ -45,6 +45,10 @@ def test_no_two_groups_have_a_name_in_common() -> None:
     named = [consumer_names(group_name(*each), partitions) for each in groups for partitions in (None, 1, 2, 12)]
     every = [name for names in named for name in names]
     assert len(set(every)) == len(every)
+    for at, each in enumerate(groups):
+        mine = {name for names in named[4 * at : 4 * at + 4] for name in names}
+        assert {name for name in every if is_consumer(name, group_name(*each))} == mine
+    assert not is_consumer(group_name("a", group_name("a", "b")), group_name("a", "b"))
 
 
 @pytest.mark.parametrize(

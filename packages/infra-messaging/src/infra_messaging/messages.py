@@ -34,6 +34,7 @@ class MessagingMessages(ErrorMessages):
 
     # NATS
     NATS_BACKLOG_FULL: Final[str] = "{max} messages wait in the namespace {namespace} already"
+    NATS_HEADERS_TOO_LARGE: Final[str] = "The headers of the message have {size} bytes, more than {max}"
     NATS_NOT_TRIMMED: Final[str] = "What all groups in the namespace {namespace} have settled is not removed yet"
     NATS_TOO_LARGE: Final[str] = "The message has {size} bytes with its headers, more than {max}"
     NATS_UNREADABLE: Final[str] = "What came on {subject} could not be read"

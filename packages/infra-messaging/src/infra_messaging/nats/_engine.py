@@ -1,6 +1,6 @@
 """An engine of brokers on NATS JetStream."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from typing import Any, Final
 from uuid import uuid4
@@ -9,14 +9,15 @@ from infra_messaging._engine import Envelope
 from infra_messaging.nats._feed import NatsFeed
 from infra_messaging.nats._groups import Group, Groups
 from infra_messaging.nats._letters import NatsLetters, Origin
-from infra_messaging.nats._link import Link, code
+from infra_messaging.nats._link import Link, code, together
 from infra_messaging.nats._messages import Messages
-from infra_messaging.nats._names import Names, consumer_names
+from infra_messaging.nats._names import Names, consumer_names, is_consumer
 from infra_messaging.nats._wire import written
 from infra_protocols import (
     BrokerRefusedError,
     MessagingError,
     SubscriptionConfig,
+    ValidationError,
 )
 
 _SECOND: Final = 1_000_000_000
@@ -51,7 +52,7 @@ class NatsEngine:
             )
             await self._make(names.records, [names.all_letters, names.all_groups], max_msgs_per_subject=1)
             await self._make(names.tallies, [names.all_tallies], max_msgs_per_subject=1, max_age=_WEEK)
-            self._messages.open()
+            await self._messages.open()
         except BaseException:
             await self._link.close()
             raise
@@ -64,16 +65,39 @@ class NatsEngine:
         await self._messages.store(self._names.message(envelope), envelope.data, written(envelope))
 
     async def subscribe(self, pattern: str, group: str | None, config: SubscriptionConfig) -> Sequence[NatsFeed]:
-        partitions = config.partitions
         if group is None:
-            name = f"own-{uuid4().hex}"
-        else:
-            name = Group(pattern, group, partitions).name
-            await self._groups.join(Group(pattern, group, partitions))
+            return await self._feeds(f"own-{uuid4().hex}", pattern, config, own=True)
+        joined = Group(pattern, group, config.partitions)
+        place = await self._groups.join(joined)
+        while True:
+            feeds = await self._feeds(joined.name, pattern, config, own=False)
+            if await self._groups.is_there(joined, place):
+                return feeds
+            # It was forgotten meanwhile, maybe before these consumers were made.
+            await together(feed.close() for feed in feeds)
+            try:
+                place = await self._groups.join(joined)
+            except ValidationError:
+                await self._end(consumer_names(joined.name, joined.partitions))
+                raise
+
+    async def forget(self, pattern: str, group: str) -> None:
+        forgotten = Group(pattern, group, None)
+        while True:  # who joins meanwhile may have made some consumers
+            there = await self._messages.groups()
+            consumers = [name for each in there or () if is_consumer(name := each["name"], forgotten.name)]
+            await self._end(consumers)
+            if not await self._groups.drop(forgotten) and there is not None and not consumers:
+                return
+
+    async def _end(self, consumers: Iterable[str]) -> None:
+        await together(self._link.end(self._names.messages, each) for each in consumers)
+
+    async def _feeds(self, name: str, pattern: str, config: SubscriptionConfig, *, own: bool) -> list[NatsFeed]:
         feeds: list[NatsFeed] = []
         try:
-            for number, consumer in enumerate(consumer_names(name, partitions)):
-                feed = self._feed(Origin(name, consumer), pattern, number, config, own=group is None)
+            for number, consumer in enumerate(consumer_names(name, config.partitions)):
+                feed = self._feed(Origin(name, consumer), pattern, number, config, own=own)
                 feeds.append(feed)
                 await feed.open()
         except BaseException:
@@ -82,12 +106,6 @@ class NatsEngine:
                     await feed.close()
             raise
         return feeds
-
-    async def forget(self, pattern: str, group: str) -> None:
-        known = await self._groups.get(pattern, group) or Group(pattern, group, None)
-        for consumer in consumer_names(known.name, known.partitions):
-            await self._link.find(f"CONSUMER.DELETE.{self._names.messages}.{consumer}")
-        await self._groups.drop(known)
 
     def _feed(self, origin: Origin, pattern: str, partition: int, config: SubscriptionConfig, *, own: bool) -> NatsFeed:
         stream, consumer, filter = (
@@ -117,18 +135,14 @@ class NatsEngine:
         async def make() -> None:
             await self._link.call(verb, {"stream_name": stream, "config": about})
 
-        return NatsFeed(self._link, self._names, self.letters, origin, inbox, make, own=own)
+        ordered = config.partitions is not None
+        return NatsFeed(self._link, self._names, self.letters, origin, inbox, make, ordered=ordered, own=own)
 
     async def _make(self, stream: str, subjects: list[str], **more: Any) -> None:
-        """Make the stream; one that is there stays as it is, but for `max_msgs`, which can grow."""
+        """Make the stream; one that is there stays as it is."""
         config = {"name": stream, "subjects": subjects, "storage": "file", "retention": "limits", "discard": "old"}
-        config |= more
         try:
-            await self._link.call(f"STREAM.CREATE.{stream}", config)
+            await self._link.call(f"STREAM.CREATE.{stream}", config | more)
         except BrokerRefusedError as error:
             if code(error) != _IN_USE:
                 raise
-            there = (await self._link.call(f"STREAM.INFO.{stream}"))["config"]
-            # Never less: the server would drop messages to keep to it.
-            if 0 < there.get("max_msgs", -1) < config.get("max_msgs", 0):
-                await self._link.call(f"STREAM.UPDATE.{stream}", there | {"max_msgs": config["max_msgs"]})

@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections import deque
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from typing import Final
 
 from nats.aio.msg import Msg
@@ -34,7 +34,9 @@ class NatsFeed:
     subscription that is a group of its own is not asked: it sends what it may, and lasts as long as somebody listens
     (a push consumer); it is made anew when the connection is.
 
-    What is sent to settle, renew or give back is not confirmed: if it gets lost the message comes again, as it may.
+    What is sent to settle, renew or give back is not confirmed: if it gets lost the message comes again, as it may. One
+    that comes again while it is held here is not handed to the broker once more, but known by its new token from then
+    on.
     """
 
     def __init__(
@@ -46,6 +48,7 @@ class NatsFeed:
         inbox: str,
         make: Callable[[], Awaitable[None]],
         *,
+        ordered: bool,
         own: bool,
     ) -> None:
         self._link = link
@@ -57,10 +60,12 @@ class NatsFeed:
         self._consumer = origin.consumer
         self._inbox = inbox
         self._make = make
+        self._ordered = ordered
         self._own = own
         self._subscription: Subscription | None = None
         self._stopped = False
         self._waiting: deque[Received] = deque()
+        self._held: dict[str, Received] = {}
         self._uncounted: list[Received] = []
         self._foreign: deque[str] = deque()
         self._arrived = asyncio.Event()
@@ -92,7 +97,7 @@ class NatsFeed:
         return [self._waiting.popleft() for _ in range(min(most, len(self._waiting)))]
 
     async def settle(self, received: Sequence[Received]) -> None:
-        self._tallies.drop(received)
+        self._let_go(received)
         await self._link.send_all((each.token for each in received), _ACK)
 
     async def give_back(self, received: Sequence[Received]) -> None:
@@ -101,8 +106,8 @@ class NatsFeed:
             await self._return(received)
 
     async def renew(self, received: Sequence[Received]) -> None:
-        await self._link.send_all((each.token for each in received), _PROGRESS)
-        await self._tallies.keep(received)
+        await self._link.send_all((each.token for each in (*received, *self._waiting)), _PROGRESS)
+        await self._tallies.keep(received, at_least=1)
 
     async def bury(self, received: Received, letter: DeadLetter[bytes]) -> None:
         await self._letters.bury(letter, self._origin)
@@ -113,7 +118,7 @@ class NatsFeed:
             return
         try:
             if self._own:
-                await self._link.find(f"CONSUMER.DELETE.{self._names.messages}.{self._consumer}")
+                await self._link.end(self._names.messages, self._consumer)
             else:
                 await self._leave()
                 await self._sort_out()
@@ -127,7 +132,14 @@ class NatsFeed:
 
     async def _return(self, received: Sequence[Received]) -> None:
         await self._tallies.keep(received)
+        self._let_go(received)
         await self._link.send_all((each.token for each in received), _NAK)
+
+    def _let_go(self, received: Iterable[Received]) -> None:
+        for each in received:
+            _, place = counted(each.token)
+            self._held.pop(place, None)
+            self._tallies.drop(place)
 
     # -- What is asked for, and what comes.
 
@@ -169,12 +181,29 @@ class NatsFeed:
         if message.headers and message.headers.get(TARGET, self._group) != self._group:
             self._foreign.append(message.reply)
         else:
-            attempt, sequence = counted(message.reply)
-            received = Received(Incoming(message, self._names, sequence), attempt, message.reply)
-            self._waiting.append(received)
-            if attempt > 1:
-                self._uncounted.append(received)
+            self._keep(message)
         self._arrived.set()
+
+    def _keep(self, message: Msg) -> None:
+        attempt, place = counted(message.reply)
+        if attempt > 1 and (held := self._held.get(place)) is not None:
+            held.token = message.reply
+            return
+        if self._ordered:
+            self._lose_before(int(place))
+        received = self._held[place] = Received(Incoming(message, self._names, place), attempt, message.reply)
+        self._waiting.append(received)
+        if attempt > 1:
+            self._uncounted.append(received)
+
+    def _lose_before(self, place: int) -> None:
+        """Let go of what others have settled: the server hands out one of a partition when those before it are."""
+        lost = [each for before, each in self._held.items() if int(before) < place]
+        if lost:
+            self._waiting = deque(each for each in self._waiting if each not in lost)
+            self._uncounted = [each for each in self._uncounted if each not in lost]
+            self._let_go(lost)
+            self._drop(lost)
 
     def _over(self, status: dict[str, str]) -> None:
         """Hear that the server has ended what it was asked for, and how much of it is left."""

@@ -25,8 +25,8 @@ from infra_protocols import BrokerClosedError, BrokerRefusedError, BrokerUnavail
 
 _LOG: Final = logging.getLogger("infra_messaging")
 _API: Final = "$JS.API."
-_LOOK: Final = 0.05
-"""How often is looked whether there is a connection again: only the owner of a client is told."""
+LOOK: Final = 0.05
+"""How often is looked for what nobody tells, as that there is a connection again: only the owner of a client hears."""
 _NO_WAIT: Final = 65_536
 """With less than so many bytes unsent, nothing that is sent has to wait for the connection (`pending_size` is more)."""
 _PAGE: Final = 100
@@ -34,6 +34,9 @@ _READING: Final = 10_000_000_000
 """After how many nanoseconds the server drops what somebody has read from that does not say so."""
 _NOT_FOUND: Final = frozenset({10014, 10037, 10059})
 """No such consumer, message, stream."""
+_FILES_STAY: Final = 10051
+"""A consumer is gone, unless somebody has made it anew, but not all its files: one was just being written (2.9.10)."""
+_WRONG_LAST: Final = 10071
 _STARTING: Final = frozenset({10008, 10009})
 """JetStream is not ready yet, or has no leader."""
 
@@ -116,11 +119,12 @@ class Link:
                 answer.set_exception(TimeoutError())
                 answer.exception()  # who has not come to wait for it yet is told by its own timeout
 
-    async def store(self, subject: str, data: bytes, headers: dict[str, str] | None = None) -> None:
-        """Have a stream keep this; it does when this returns."""
+    async def store(self, subject: str, data: bytes, headers: dict[str, str] | None = None) -> bytes:
+        """Have a stream keep this; it does when this returns what it says, in JSON."""
         answer = (await self.ask(subject, data, headers)).data
         if b'"error":' in answer:
             _check(json.loads(answer))
+        return answer
 
     async def call(self, verb: str, what: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """Ask JetStream itself."""
@@ -137,6 +141,17 @@ class Link:
             if code(error) in _NOT_FOUND:
                 return None
             raise
+
+    async def end(self, stream: str, consumer: str) -> None:
+        """Have the consumer deleted, if it is there."""
+        while True:
+            try:
+                await self.find(f"CONSUMER.DELETE.{stream}.{consumer}")
+            except BrokerRefusedError as error:
+                if code(error) != _FILES_STAY:
+                    raise
+            else:
+                return
 
     # -- What a stream has.
 
@@ -193,7 +208,7 @@ class Link:
             raise unavailable(f"no answer within {self.timeout}s") from None
         finally:
             await self.ignore(subscription)
-        await self.find(f"CONSUMER.DELETE.{stream}.{made['name']}")
+        await self.end(stream, made["name"])
         return found
 
     # -- What is only sent.
@@ -208,6 +223,10 @@ class Link:
         if task is not None and task.cancelling() > before:
             raise asyncio.CancelledError  # nats-py keeps one that comes while it flushes to itself
 
+    async def tell(self, verb: str, what: Mapping[str, Any]) -> None:
+        """Tell JetStream, and hear no answer."""
+        await self.send(f"{_API}{verb}", json.dumps(what).encode(), self.client.new_inbox())
+
     async def send_all(self, subjects: Iterable[str], data: bytes) -> None:
         for subject in subjects:
             await self.send(subject, data)
@@ -217,7 +236,7 @@ class Link:
         while not self.client.is_connected:
             if self.client.is_closed:
                 raise unavailable("the client is closed")
-            await asyncio.sleep(_LOOK)
+            await asyncio.sleep(LOOK)
 
     @property
     def connections(self) -> int:
@@ -276,6 +295,16 @@ async def together(calls: Iterable[Awaitable[object]]) -> None:
     for outcome in await asyncio.gather(*calls, return_exceptions=True):
         if isinstance(outcome, BaseException):
             raise outcome
+
+
+def only_after(place: int) -> dict[str, str]:
+    """Return the headers that have a message stored only if the last on its subject is at `place`; 0: there is none."""
+    return {"Nats-Expected-Last-Subject-Sequence": str(place)}
+
+
+def was_behind(error: BrokerRefusedError) -> bool:
+    """Say whether what was to be stored `only_after` something was refused for that."""
+    return code(error) == _WRONG_LAST
 
 
 def unavailable(reason: str) -> BrokerUnavailableError:

@@ -21,8 +21,12 @@ from infra_protocols import (
 from infra_protocols.batch import Batch
 
 _LOG: Final = logging.getLogger("infra_messaging")
+_HEADERS: Final = 65_535
+"""How many bytes of headers the server takes."""
 _LETTER: Final = 16_384
 """How many bytes are left free in each message, for what a dead letter says besides."""
+_REPLAY: Final = 512
+"""How many bytes are left free in the headers, for those that a replay adds."""
 _PAUSE: Final = 1.0
 """How many seconds at least between two looks for what can be removed."""
 _FEW: Final = 1000
@@ -46,7 +50,8 @@ class Messages:
         self._full: Batch[str, _Full] = Batch(self._make_room, fatal=BrokerUnavailableError)
         self._sweeper: asyncio.Task[None] | None = None
 
-    def open(self) -> None:
+    async def open(self) -> None:
+        await self._grow()
         self._sweeper = asyncio.get_running_loop().create_task(self._sweep(), name="infra_messaging.sweep")
 
     async def close(self) -> None:
@@ -55,10 +60,15 @@ class Messages:
             self._sweeper.cancel()
             await asyncio.wait((self._sweeper,))
 
-    async def store(self, subject: str, data: bytes, headers: dict[str, str]) -> None:
-        most = self._link.client.max_payload - _LETTER
-        if (bytes := size(headers) + len(data)) > most:
-            raise refused(MessagingMessages.NATS_TOO_LARGE.format(size=bytes, max=most))
+    async def store(self, subject: str, data: bytes, headers: dict[str, str], *, replayed: bool = False) -> None:
+        """Keep the message; if it is not `replayed` it leaves room for its dead letter, and for what a replay adds."""
+        head, most, most_in_all = size(headers), _HEADERS, self._link.client.max_payload
+        if not replayed:
+            most, most_in_all = most - _REPLAY, most_in_all - _LETTER
+        if head > most:
+            raise refused(MessagingMessages.NATS_HEADERS_TOO_LARGE.format(size=head, max=most))
+        if head + len(data) > most_in_all:
+            raise refused(MessagingMessages.NATS_TOO_LARGE.format(size=head + len(data), max=most_in_all))
         if await self._stored(subject, data, headers):
             return
         full = await self._full.ask(subject)
@@ -77,35 +87,9 @@ class Messages:
             return False
         return True
 
-    # -- What is removed.
+    # -- Who wants them.
 
-    async def _sweep(self) -> None:
-        while True:
-            await asyncio.sleep(uniform(_PAUSE, 3 * _PAUSE))  # so that not all brokers look at once
-            try:
-                state = await self._state()
-                if state["messages"] > _FEW:
-                    await self._trim(state, await self._groups())
-            except MessagingError as error:
-                _LOG.debug(MessagingMessages.NATS_NOT_TRIMMED.format(namespace=self._names.namespace), exc_info=error)
-
-    async def _make_room(self, subjects: Sequence[str]) -> "Sequence[_Full]":
-        state = await self._state()
-        groups = await self._groups()
-        has_room = await self._trim(state, groups)
-        return [_Full(has_room, groups is None or _wants(groups, subject)) for subject in subjects]
-
-    async def _trim(self, state: dict[str, Any], groups: list[dict[str, Any]] | None) -> bool:
-        """Remove what none of `groups`, which were told after `state`, wants any more; say whether there was some."""
-        if groups is None or (settled := await self._settled(groups, state["last_seq"])) < state["first_seq"]:
-            return False
-        await self._link.call(f"STREAM.PURGE.{self._names.messages}", {"seq": settled + 1})
-        return True
-
-    async def _state(self) -> dict[str, Any]:
-        return (await self._link.call(f"STREAM.INFO.{self._names.messages}"))["state"]
-
-    async def _groups(self) -> list[dict[str, Any]] | None:
+    async def groups(self) -> list[dict[str, Any]] | None:
         """Return the consumers; those that come later want nothing of what is there. `None`: they cannot be told."""
         found, pages = await self._pages()
         if pages > 1:  # while one is read, others may move from the next to the one before it
@@ -123,6 +107,46 @@ class Messages:
             pages += 1
             if len(found) >= page["total"] or not page["consumers"]:
                 return found, pages
+
+    # -- What is removed.
+
+    async def _sweep(self) -> None:
+        while True:
+            await asyncio.sleep(uniform(_PAUSE, 3 * _PAUSE))  # so that not all brokers look at once
+            try:
+                state = await self._grow()
+                if state["messages"] > _FEW:
+                    await self._trim(state, await self.groups())
+            except MessagingError as error:
+                _LOG.debug(MessagingMessages.NATS_NOT_TRIMMED.format(namespace=self._names.namespace), exc_info=error)
+
+    async def _make_room(self, subjects: Sequence[str]) -> "Sequence[_Full]":
+        state = await self._grow()
+        groups = await self.groups()
+        has_room = await self._trim(state, groups) or state["messages"] < self._max_backlog
+        return [_Full(has_room, groups is None or _wants(groups, subject)) for subject in subjects]
+
+    async def _grow(self) -> dict[str, Any]:
+        """
+        Have the stream take as many messages as this broker says, and return its state.
+
+        Never less, as the server would drop messages to keep to it. It does not compare before it changes: of two that
+        grow it at once the smaller may be the second, and so the larger looks again, and again when there is no room.
+        """
+        while True:
+            info = await self._link.call(f"STREAM.INFO.{self._names.messages}")
+            config: dict[str, Any] = info["config"]
+            if not 0 < config.get("max_msgs", -1) < self._max_backlog:
+                return info["state"]
+            what = config | {"max_msgs": self._max_backlog}
+            await self._link.call(f"STREAM.UPDATE.{self._names.messages}", what)
+
+    async def _trim(self, state: dict[str, Any], groups: list[dict[str, Any]] | None) -> bool:
+        """Remove what none of `groups`, which were told after `state`, wants any more; say whether there was some."""
+        if groups is None or (settled := await self._settled(groups, state["last_seq"])) < state["first_seq"]:
+            return False
+        await self._link.call(f"STREAM.PURGE.{self._names.messages}", {"seq": settled + 1})
+        return True
 
     async def _settled(self, groups: list[dict[str, Any]], last: int) -> int:
         """

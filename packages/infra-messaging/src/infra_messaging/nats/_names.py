@@ -7,6 +7,7 @@ first, to the base of each prime up to 61. Which of n partitions a slot is in, i
 remainders by the powers of primes that n is made of, and these by the first digits to those bases.
 """
 
+import re
 from hashlib import sha256
 from typing import Final
 
@@ -29,6 +30,7 @@ def _digits(number: int, partitions: int | None = None) -> list[str]:
 
 
 _PLACES: Final = [".".join(_digits(place)) for place in range(SLOTS)]
+_OF_GROUP: Final = re.compile(r"(-\d\d?-\d\d?)?").fullmatch
 _WORDS: Final = 2 + len(_digits(0))
 
 
@@ -42,6 +44,7 @@ class Names:
         self.tallies = f"{namespace}_tallies"
         self.all_messages = f"{namespace}.m.>"
         self.all_letters = f"{namespace}.l.>"
+        self.letters = f"{namespace}.l.*"
         self.all_groups = f"{namespace}.g.>"
         self.all_tallies = f"{namespace}.t.>"
 
@@ -72,3 +75,8 @@ def group_name(pattern: str, group: str) -> str:
 def consumer_names(name: str, partitions: int | None) -> list[str]:
     """Return what the consumers of a group are called."""
     return [name] if partitions is None else [f"{name}-{partitions}-{number}" for number in range(partitions)]
+
+
+def is_consumer(consumer: str, name: str) -> bool:
+    """Say whether `consumer` is one of the group `name`, into however many partitions it fell."""
+    return consumer.startswith(name) and _OF_GROUP(consumer, len(name)) is not None

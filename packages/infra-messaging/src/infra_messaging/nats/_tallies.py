@@ -33,33 +33,38 @@ class Tallies:
         self._consumer = consumer
         self._kept: dict[str, int] = {}
 
-    async def keep(self, received: Sequence[Received]) -> None:
-        """Keep how often each was handled, by its `attempt`."""
-        await together(self._keep(each) for each in received if self._owes(each))
+    async def keep(self, received: Sequence[Received], *, at_least: int = 0) -> None:
+        """
+        Keep how often each was handled, by its `attempt`.
+
+        What a member holds counts as handled once `at_least`, in case it dies: of what is begun next nobody would hear.
+        """
+        owed = [(each, max(at_least, each.attempt)) for each in received]
+        await together(self._keep(each, times) for each, times in owed if self._owes(each, times))
 
     async def correct(self, received: Sequence[Received]) -> None:
-        """Set the `attempt` of each right, which is the server's count."""
+        """Set the `attempt` of each right, which is the server's count when it came."""
         await together(self._correct(each) for each in received)
 
-    def drop(self, received: Sequence[Received]) -> None:
-        if self._kept:
-            for each in received:
-                self._kept.pop(each.token, None)
+    def drop(self, place: str) -> None:
+        self._kept.pop(place, None)
 
-    def _owes(self, received: Received) -> bool:
-        return received.attempt - counted(received.token)[0] != self._kept.get(received.token, 0)
-
-    async def _keep(self, received: Received) -> None:
+    def _owes(self, received: Received, times: int) -> bool:
         count, place = counted(received.token)
-        more = received.attempt - count
+        return times - count != self._kept.get(place, 0)
+
+    async def _keep(self, received: Received, times: int) -> None:
+        count, place = counted(received.token)
+        more = times - count
         await self._link.store(self._names.tally(self._consumer, place), str(more).encode())
-        self._kept[received.token] = more
+        self._kept[place] = more
 
     async def _correct(self, received: Received) -> None:
-        count, place = counted(received.token)
+        _, place = counted(received.token)
+        if place in self._kept:
+            return
         subject = self._names.tally(self._consumer, place)
         found = await self._link.last(self._names.tallies, subject)
         if found is not None:
-            more = int(found.data)
-            received.attempt = max(1, count + more)
-            self._kept[received.token] = more
+            self._kept[place] = more = int(found.data)
+            received.attempt = max(1, received.attempt + more)

@@ -43,19 +43,22 @@ class _Plain(str):
 
 
 def written(envelope: Envelope) -> dict[str, str]:
-    """Return the headers of `envelope` for NATS."""
+    """
+    Return the headers of `envelope` for NATS.
+
+    What the server reads is the first, as it does not look on when it finds the name within a value (2.9.10).
+    """
     carried = envelope.headers
-    headers = {name: _write(value) for name, value in carried.items()}
+    headers = {NAMED: write(envelope.id)} if envelope.named else {}
+    headers |= {name: write(value) for name, value in carried.items()}
     if envelope.key is not None:
-        headers[_KEY] = _write(envelope.key)
-    if envelope.named:
-        headers[NAMED] = _write(envelope.id)
+        headers[_KEY] = write(envelope.key)
     if carried.get(_CE_ID) != envelope.id:
-        headers[_ID] = _write(envelope.id)
+        headers[_ID] = write(envelope.id)
     return headers
 
 
-def _write(value: str) -> str:
+def write(value: str) -> str:
     return _Plain(value if _is_plain(value) else quote(value, safe=_SAFE))
 
 
@@ -74,11 +77,11 @@ class Incoming(Envelope):
         self._raw = raw
         id = raw.get(_ID) or raw.get(_CE_ID) or raw.get(NAMED) or sequence
         key = raw.get(_KEY)
-        self.id = _read(id)
+        self.id = read(id)
         self.topic = names.topic(message.subject)
-        self.key = None if key is None else _read(key)
+        self.key = None if key is None else read(key)
         correlation = raw.get(_CORRELATION)
-        self.correlation_id = None if correlation is None else _read(correlation)
+        self.correlation_id = None if correlation is None else read(correlation)
         self._headers = None
         self.data = message.data
         self.named = False
@@ -87,9 +90,9 @@ class Incoming(Envelope):
     @override
     def headers(self) -> Mapping[str, str]:
         if self._headers is None:
-            self._headers = {name: _read(value) for name, value in self._raw.items() if not name[:1].isupper()}
+            self._headers = {name: read(value) for name, value in self._raw.items() if not name[:1].isupper()}
         return self._headers
 
 
-def _read(value: str) -> str:
+def read(value: str) -> str:
     return unquote(value) if "%" in value else value
