@@ -64,6 +64,8 @@ class RabbitFeed:
         self._forgotten: dict[str, None] = {}
         self._outstanding: dict[int, None] = {}
         self._arrived = asyncio.Event()
+        self._opening = asyncio.Lock()
+        self._is_leaving = False
 
     async def open(self) -> None:
         channel = await self._line.channel(self._prefetch)
@@ -85,8 +87,7 @@ class RabbitFeed:
 
     async def receive(self, most: int) -> Sequence[Received]:
         if not self._waiting:
-            if not self._is_consuming():
-                await self._open_again()
+            await self._keep_open()
             self._arrived.clear()
             try:
                 async with asyncio.timeout(_WAIT):
@@ -108,7 +109,9 @@ class RabbitFeed:
     async def give_back(self, received: Sequence[Received]) -> None:
         if self._ordered or self._own:
             return  # the end of the channel, which comes now, has the server put back all of them in their order
-        await self._stop()
+        async with self._opening:
+            self._is_leaving = True
+            await self._stop()
         for each in self._waiting:
             each.attempt -= 1  # it was not handled
         back = [each for each in (*received, *self._waiting) if self._is_current(each)]
@@ -139,19 +142,26 @@ class RabbitFeed:
         return True
 
     async def renew(self, received: Sequence[Received]) -> None:
-        """Nothing is to be done: the lease is that of the connection, which both ends look after."""
+        """
+        Consume again, if that has ended: a queue of one's own expires when nobody does.
+
+        For the rest, the lease is that of the connection, which both ends look after.
+        """
+        await self._keep_open()
 
     async def bury(self, received: Received, letter: DeadLetter[bytes]) -> None:
         await self._letters.bury(letter, self._queue)
         await self.settle([received])
 
     async def close(self) -> None:
-        channel = self._channel
-        if channel is not None and is_open(channel):
-            if not self._ordered:
-                await self._stop()
-            await self._line.end(channel)
-        self._channel = None
+        async with self._opening:
+            self._is_leaving = True
+            channel = self._channel
+            if channel is not None and is_open(channel):
+                if not self._ordered:
+                    await self._stop()
+                await self._line.end(channel)
+            self._channel = None
         if self._own:
             async with self._line.lent() as other:
                 await other.queue_delete(self._queue)
@@ -212,6 +222,12 @@ class RabbitFeed:
         self._forgotten[id] = None
         if len(self._forgotten) > 2 * self._prefetch:
             del self._forgotten[next(iter(self._forgotten))]
+
+    async def _keep_open(self) -> None:
+        """Consume, if that has ended; who comes while another sees to it waits for that."""
+        async with self._opening:
+            if not (self._is_leaving or self._is_consuming()):
+                await self._open_again()
 
     async def _open_again(self) -> None:
         channel, self._channel = self._channel, None
