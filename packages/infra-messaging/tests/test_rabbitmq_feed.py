@@ -104,3 +104,43 @@ async def test_renewing_consumes_again(engine: Any, other: Any, proxy: Proxy) ->
     await feed.close()
     await feed.renew([])
     assert not feed._is_consuming()
+
+
+async def test_what_is_held_of_a_lost_partition_is_dropped_and_handed_on_anew(
+    engine: Any, other: Any, proxy: Proxy
+) -> None:
+    (feed,) = await engine.subscribe("orders.*", "shipping", SubscriptionConfig(partitions=1))
+    dropped = list[Received]()
+    feed.attach(dropped.extend)
+    await publish(other, "1", "2", "3", "4")
+    held = await received(feed, 3)
+    proxy.cut()
+    await until(lambda: dropped)
+    assert [message for message in dropped if message in held] == held
+    await feed.settle(held[:1])
+    again = await received(feed, 3)
+    assert ids(again) == ["2", "3", "4"]
+    assert not any(message in held for message in again)
+    await feed.settle([held[1], *again])
+    await feed.close()
+    assert ids(dropped) in (["1", "2", "3"], ["1", "2", "3", "4"])
+
+
+async def test_a_message_is_not_taken_for_one_of_the_same_id_that_was_settled(
+    engine: Any, other: Any, proxy: Proxy
+) -> None:
+    (feed,) = await engine.subscribe("orders.*", "shipping", SubscriptionConfig())
+    await publish(other, "1")
+    held = await received(feed, 1)
+    proxy.refuse()
+    proxy.cut()
+    await until(lambda: not feed._is_consuming())
+    await feed.settle(held)  # nobody can be told
+    (theirs,) = await other.subscribe("orders.*", "shipping", SubscriptionConfig())
+    await theirs.settle(await received(theirs, 1))
+    await publish(other, "1")
+    await received(theirs, 1)
+    proxy.restore()
+    await feed.renew([])
+    other._line._abort()
+    assert ids(await received(feed, 1)) == ["1"]

@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from functools import partial
 from typing import Any, Final, NamedTuple, cast
+from uuid import uuid4
 
 from aiormq.abc import AbstractChannel, DeliveredMessage
 from pamqp.commands import Basic
@@ -23,10 +24,11 @@ _COUNT: Final = "x-delivery-count"
 
 
 class Token(NamedTuple):
-    """What a message is known by: a number that counts for one channel."""
+    """What a message is known by: a number that counts for one channel; and, as long as it is in the queue, `copy`."""
 
     channel: AbstractChannel
     tag: int
+    copy: str
 
 
 class RabbitFeed:
@@ -34,7 +36,8 @@ class RabbitFeed:
     A consumer of a queue, with a channel of its own.
 
     When the channel is lost, so are the numbers of what is held, and the server hands that out again. What comes back
-    here while it is still held is not handed to the broker once more, but known by its new number from then on.
+    here while it is still held is not handed to the broker once more, but known by its new number from then on. Not so
+    of a partition, which is another's by then: all is dropped that was held of it, and what comes back is new.
     """
 
     def __init__(
@@ -57,6 +60,7 @@ class RabbitFeed:
         self._make = make
         self._ordered = ordered
         self._own = own
+        self._drop: Callable[[Collection[Received]], None] = lambda _: None
         self._channel: AbstractChannel | None = None
         self._tag = ""
         self._waiting: deque[Received] = deque()
@@ -69,18 +73,19 @@ class RabbitFeed:
 
     async def open(self) -> None:
         channel = await self._line.channel(self._prefetch)
+        self._channel, self._tag = channel, f"{self._queue[:200]}.{cast('Any', channel).number}"
         self._outstanding = {}
+        cast("Any", channel).closing.add_done_callback(partial(self._lose, channel))
         try:
             with told():
                 async with asyncio.timeout(self._line.timeout):
                     await self._make(channel)
-                    tag = f"{self._queue[:200]}.{cast('Any', channel).number}"
                     take = partial(self._take, channel)
-                    await channel.basic_consume(self._queue, cast("Any", take), consumer_tag=tag)
+                    await channel.basic_consume(self._queue, cast("Any", take), consumer_tag=self._tag)
         except BaseException:
+            self._lose(channel)
             self._line.leave(channel)
             raise
-        self._channel, self._tag = channel, tag
 
     def attach(self, drop: Callable[[Collection[Received]], None]) -> None:
         self._drop = drop
@@ -99,11 +104,13 @@ class RabbitFeed:
     async def settle(self, received: Sequence[Received]) -> None:
         tags: list[int] = []
         for each in received:
-            self._held.pop(each.id, None)
+            copy = each.token.copy
+            if self._held.get(copy) is each:
+                del self._held[copy]
             if self._is_current(each):
                 tags.append(each.token.tag)
-            else:
-                self._forget(each.id)
+            elif copy not in self._held:
+                self._forget(copy)
         await self._write(self._acks(tags))
 
     async def give_back(self, received: Sequence[Received]) -> None:
@@ -160,8 +167,8 @@ class RabbitFeed:
             if channel is not None and is_open(channel):
                 if not self._ordered:
                     await self._stop()
+                self._channel = None
                 await self._line.end(channel)
-            self._channel = None
         if self._own:
             async with self._line.lent() as other:
                 await other.queue_delete(self._queue)
@@ -169,22 +176,24 @@ class RabbitFeed:
     # -- What comes.
 
     def _take(self, channel: AbstractChannel, message: DeliveredMessage) -> None:
+        if channel is not self._channel or not is_open(channel):
+            return  # it is another's by now
         delivery = cast("Basic.Deliver", message.delivery)
-        token = Token(channel, cast("int", delivery.delivery_tag))
+        copy = message.header.properties.message_id or uuid4().hex
+        token = Token(channel, cast("int", delivery.delivery_tag), copy)
         self._outstanding[token.tag] = None
-        envelope = Incoming(message)
         if delivery.redelivered:
-            held = self._held.get(envelope.id)
+            held = self._held.get(copy)
             if held is not None and held.token.channel is not channel:
                 held.token = token
                 return
-            if envelope.id in self._forgotten:
-                del self._forgotten[envelope.id]
+            if copy in self._forgotten:
+                del self._forgotten[copy]
                 del self._outstanding[token.tag]
                 cast("Any", channel).create_task(channel.basic_ack(token.tag, wait=False))
                 return
-        received = Received(envelope, self._attempt(message, delivery), token)
-        self._held[envelope.id] = received
+        received = Received(Incoming(message), self._attempt(message, delivery), token)
+        self._held[copy] = received
         self._waiting.append(received)
         self._arrived.set()
 
@@ -217,9 +226,9 @@ class RabbitFeed:
         first = [Basic.Ack(delivery_tag=last, multiple=True)] if last else []
         return first + [Basic.Ack(delivery_tag=tag) for tag in tags if tag > last]
 
-    def _forget(self, id: str) -> None:
+    def _forget(self, copy: str) -> None:
         """Remember that it was settled, and that nobody could be told."""
-        self._forgotten[id] = None
+        self._forgotten[copy] = None
         if len(self._forgotten) > 2 * self._prefetch:
             del self._forgotten[next(iter(self._forgotten))]
 
@@ -230,13 +239,24 @@ class RabbitFeed:
                 await self._open_again()
 
     async def _open_again(self) -> None:
-        channel, self._channel = self._channel, None
-        if channel is not None:
+        if (channel := self._channel) is not None:
+            self._lose(channel)
             self._line.leave(channel)
-        for each in self._waiting:
-            self._held.pop(each.id, None)
-        self._waiting.clear()
         await self.open()
+
+    def _lose(self, channel: AbstractChannel, _: object = None) -> None:
+        """Forget what came by a channel that is no good any more, but for what may come back."""
+        if channel is not self._channel:
+            return
+        self._channel = None
+        waiting = [*self._waiting]
+        self._waiting.clear()
+        for each in waiting:
+            self._held.pop(each.token.copy, None)
+        if self._ordered:
+            dropped = [*self._held.values()]
+            self._held.clear()
+            self._drop(dropped)
 
     async def _stop(self) -> None:
         """Have the server send no more, while what it has sent can still be settled; it knows then what was before."""

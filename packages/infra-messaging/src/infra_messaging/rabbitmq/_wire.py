@@ -5,6 +5,7 @@ no header of a caller does.
 
 from collections.abc import Mapping
 from typing import Any, Final, override
+from uuid import uuid4
 
 from aiormq.abc import DeliveredMessage
 from pamqp.body import ContentBody
@@ -39,7 +40,8 @@ def headers_of(envelope: Envelope) -> dict[str, Any]:
 
 
 def properties(headers: dict[str, Any]) -> Basic.Properties:
-    return Basic.Properties(headers=headers, delivery_mode=_PERSISTENT)
+    """Return `headers`, and what tells this message from others of its id: one that is published twice, or replayed."""
+    return Basic.Properties(headers=headers, delivery_mode=_PERSISTENT, message_id=uuid4().hex)
 
 
 def content(headers: dict[str, Any], body: bytes, most: int) -> Content:
