@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import AsyncExitStack
+from datetime import UTC, datetime
 from uuid import uuid4
 
 import pytest
@@ -11,9 +12,10 @@ from infra_conformance.engines import provided
 from infra_conformance.proxy import Proxy
 from infra_conformance.servers import RABBITMQ, Server
 from infra_messaging.rabbitmq import RabbitBroker
-from infra_protocols import BacklogFullError, delivery
+from infra_protocols import BacklogFullError, BrokerRefusedError, DeadLetter, delivery
 
 TIMEOUT = 5.0
+TIME = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 @pytest.fixture(scope="module")
@@ -170,3 +172,48 @@ async def test_what_was_not_handled_does_not_count(server: Server, stack: AsyncE
     await until(lambda: len(attempts) == 20)
     assert sum(attempts) <= 20 + 4
     assert not await broker.dead_letters.peek()
+
+
+async def refuse(message: str) -> None:
+    raise ValueError(message)
+
+
+async def letters_of(broker: RabbitBroker[str], count: int) -> list[DeadLetter[str]]:
+    async with asyncio.timeout(60):
+        while len(letters := await broker.dead_letters.get_all()) < count:  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
+    return letters
+
+
+async def test_what_was_accepted_with_large_headers_can_be_buried_and_replayed(
+    server: Server, stack: AsyncExitStack, namespace: str
+) -> None:
+    broker = await broker_at(server.url, namespace, stack)
+    member = await broker.subscribe("orders.*", refuse, group="shipping", max_deliveries=1)
+    headers = {f"h{number}": "é" * 4096 for number in range(15)}
+    await broker.publish("orders.new", "large", headers=headers)
+    (letter,) = await letters_of(broker, 1)
+    assert {name: letter.headers[name] for name in headers} == headers
+    assert letter.message == "large"
+    await member.unsubscribe()
+    shelf = Shelf()
+    await broker.subscribe("orders.*", shelf, group="shipping")
+    assert await broker.dead_letters.replay(letter.id)
+    await until(lambda: shelf.messages == ["large"])
+
+
+async def test_larger_headers_than_the_server_takes_are_refused_and_the_others_go_on(
+    server: Server, stack: AsyncExitStack, namespace: str
+) -> None:
+    broker = await broker_at(server.url, namespace, stack)
+    headers = {f"h{number}": "x" * 4096 for number in range(32)}
+    large = asyncio.ensure_future(broker.publish("orders.new", "large", headers=headers))
+    await asyncio.gather(*[broker.publish("orders.new", f"order {number}") for number in range(20)])
+    with pytest.raises(BrokerRefusedError, match=r"131\d{3} bytes, more than 130048"):
+        await large
+    written = DeadLetter[str]("1", "1", "orders.new", None, headers, "large", "shipping", 1, "E", "", TIME, TIME)
+    await broker.dead_letters.create(written)
+    await broker.subscribe("orders.*", Shelf(), group="shipping")
+    with pytest.raises(BrokerRefusedError):
+        await broker.dead_letters.replay("1")
+    assert await broker.dead_letters.exists("1")

@@ -15,7 +15,7 @@ from infra_messaging.rabbitmq._line import Line
 from infra_messaging.rabbitmq._names import Names, binding_keys, routing_key
 from infra_messaging.rabbitmq._publisher import Publisher
 from infra_messaging.rabbitmq._records import NO_LIMIT, Records
-from infra_messaging.rabbitmq._wire import headers_of
+from infra_messaging.rabbitmq._wire import headers_of, require_fitting
 from infra_protocols import MessagingError, SubscriptionConfig
 
 _AWAY: Final = 30.0
@@ -56,7 +56,9 @@ class RabbitEngine:
 
     async def publish(self, envelope: Envelope) -> None:
         key = routing_key(envelope.key, envelope.id, envelope.topic)
-        await self._publisher.publish(self._names.exchange, key, headers_of(envelope), envelope.data)
+        headers = headers_of(envelope)
+        require_fitting(headers, self._publisher.frame_max)
+        await self._publisher.publish(self._names.exchange, key, headers, envelope.data)
 
     async def subscribe(self, pattern: str, group: str | None, config: SubscriptionConfig) -> Sequence[RabbitFeed]:
         partitions = config.partitions

@@ -55,6 +55,8 @@ class Publisher:
         self._line = line
         self._timeout = line.timeout
         self._channel: AbstractChannel | None = None
+        self.frame_max: int = 0
+        """How many bytes a frame may have, as the server has said last."""
         self._waiting: list[_Message] = []
         self._writer: asyncio.Task[None] | None = None
         self._publishing = 0
@@ -136,6 +138,7 @@ class Publisher:
         channel = self._channel
         if channel is None or not is_open(channel):
             channel = self._channel = await self._line.channel()
+            self.frame_max = cast("Any", channel.connection).connection_tune.frame_max
             cast("Any", channel).closing.add_done_callback(partial(_unconfirmed, channel))
         return channel
 

@@ -8,13 +8,15 @@ from typing import Any, Final, override
 from uuid import uuid4
 
 from aiormq.abc import DeliveredMessage
+from pamqp import frame
 from pamqp.body import ContentBody
 from pamqp.commands import Basic
 from pamqp.header import ContentHeader
 
 from infra_messaging._engine import Envelope
+from infra_messaging.messages import MessagingMessages
 from infra_messaging.rabbitmq._names import topic_of
-from infra_protocols import Header
+from infra_protocols import BrokerRefusedError, Header
 
 ROUTING_KEY: Final = "Infra-Routing-Key"
 """In what is replayed, which goes to a queue by its name: the routing key that it once had."""
@@ -25,6 +27,8 @@ _KEY: Final = "Infra-Key"
 _CE_ID: Final = Header.ID.value
 _CORRELATION: Final = Header.CORRELATION_ID.value
 _PERSISTENT: Final = 2
+_GAIN: Final = 1024
+"""How many bytes headers may gain when their message is put into a queue once more: a routing key, some numbers."""
 
 type Content = list[ContentHeader | ContentBody]
 
@@ -37,6 +41,20 @@ def headers_of(envelope: Envelope) -> dict[str, Any]:
     if headers.get(_CE_ID) != envelope.id:
         headers[_ID] = envelope.id
     return headers
+
+
+def require_fitting(headers: dict[str, str], frame_max: int) -> None:
+    """
+    Refuse what would not fit into the one frame that headers have, now or when the message is put back or replayed.
+
+    The server would end the connection, and all that is under way with it.
+    """
+    most = frame_max - _GAIN
+    if 4 * sum(len(name) + len(value) + 2 for name, value in headers.items()) + 100 <= most:
+        return  # whatever the characters are
+    size = len(frame.marshal(ContentHeader(properties=properties(headers)), 0))
+    if size > most:
+        raise BrokerRefusedError(MessagingMessages.RABBITMQ_TOO_LARGE.format(size=size, max=most))
 
 
 def properties(headers: dict[str, Any]) -> Basic.Properties:
