@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -11,7 +12,7 @@ import pytest
 from infra_conformance.engines import provided
 from infra_conformance.proxy import Proxy
 from infra_conformance.servers import RABBITMQ, Server
-from infra_messaging.rabbitmq import RabbitBroker
+from infra_messaging.rabbitmq import RabbitBroker, _records
 from infra_protocols import BacklogFullError, BrokerRefusedError, DeadLetter, delivery
 
 TIMEOUT = 5.0
@@ -48,6 +49,10 @@ async def broker_at(url: str, namespace: str, stack: AsyncExitStack) -> RabbitBr
 
 def by(proxy: Proxy) -> str:
     return RABBITMQ.url(proxy.port)
+
+
+def engine_of(broker: Any) -> Any:
+    return broker._engine
 
 
 async def until(holds: Callable[[], object], seconds: float = 60) -> None:
@@ -217,3 +222,54 @@ async def test_larger_headers_than_the_server_takes_are_refused_and_the_others_g
     with pytest.raises(BrokerRefusedError):
         await broker.dead_letters.replay("1")
     assert await broker.dead_letters.exists("1")
+
+
+async def until_there_are(engine: Any, queue: str, count: int) -> None:
+    """Wait until so many messages are in a queue: what a reader has had goes back soon after it has ended."""
+    async with asyncio.timeout(30):
+        while True:
+            async with engine._line.lent() as channel:
+                if (await channel.queue_declare(queue, passive=True)).message_count == count:
+                    return
+
+
+async def test_looking_at_letters_leaves_nothing_behind(server: Server, stack: AsyncExitStack, namespace: str) -> None:
+    broker = await broker_at(server.url, namespace, stack)
+    await broker.subscribe("orders.*", refuse, group="shipping", max_deliveries=1)
+    for number in range(3):
+        await broker.publish("orders.new", f"order {number}")
+    await letters_of(broker, 3)
+    engine = engine_of(broker)
+    for _ in range(3):
+        assert len(await broker.dead_letters.peek(1)) == 1
+    await asyncio.gather(*[broker.dead_letters.peek(2) for _ in range(10)])
+    await until_there_are(engine, engine._names.letters, 3)
+
+
+async def test_the_mark_of_a_reader_that_was_cancelled_goes(
+    server: Server, stack: AsyncExitStack, namespace: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = engine_of(await broker_at(server.url, namespace, stack))
+    added = asyncio.Event()
+    real = engine._publisher.publish
+
+    async def publish(*args: Any) -> None:
+        await real(*args)
+        added.set()
+
+    monkeypatch.setattr(engine._publisher, "publish", publish)
+
+    async def read() -> None:
+        async with engine._records.reading():
+            pass
+
+    async with engine._records.reading():
+        with monkeypatch.context() as soon:
+            soon.setattr(_records, "_LIFETIME", 1)
+            added.clear()
+            waiting = asyncio.ensure_future(read())
+            await added.wait()
+            waiting.cancel()
+            await asyncio.wait((waiting,))
+    await read()
+    await until_there_are(engine, engine._names.groups, 0)

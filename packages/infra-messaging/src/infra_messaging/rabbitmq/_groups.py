@@ -51,7 +51,7 @@ class Groups:
                     )
                     raise ValidationError(text, field="partitions", kind=type(group.partitions).__name__)
                 return there
-            await self._records.add(json.dumps(asdict(group)).encode(), {})
+            await self._records.add(json.dumps(asdict(group)).encode())
         return group
 
     async def drop(self, pattern: str, name: str) -> Group | None:
@@ -60,7 +60,7 @@ class Groups:
             for record in records:
                 there = _read(record)
                 if (there.pattern, there.name) == (pattern, name):
-                    await record.drop()
+                    record.drop()
                     return there
         return None
 

@@ -26,7 +26,7 @@ class RabbitLetters:
         self._groups = groups
 
     async def bury(self, letter: DeadLetter[bytes], queue: str | None) -> None:
-        await self._records.add(_written(letter, queue), {})
+        await self._records.add(_written(letter, queue))
 
     async def put(self, letter: DeadLetter[bytes]) -> None:
         async with self._records.reading() as records:
@@ -34,7 +34,7 @@ class RabbitLetters:
             same = earlier is not None and _read(earlier).group == letter.group
             await self.bury(letter, _about(earlier)["queue"] if earlier is not None and same else None)
             if earlier is not None:
-                await earlier.drop()
+                earlier.drop()
 
     async def get(self, id: str) -> DeadLetter[bytes] | None:
         async with self._records.reading() as records:
@@ -42,14 +42,14 @@ class RabbitLetters:
             return None if record is None else _read(record)
 
     async def oldest(self, limit: int | None) -> list[DeadLetter[bytes]]:
-        async with self._records.reading(limit) as records:
-            return [_read(record) for record in records]
+        async with self._records.reading() as records:
+            return [_read(record) for record in records[:limit]]
 
     async def remove(self, id: str) -> bool:
         async with self._records.reading() as records:
             record = _found(records, id)
             if record is not None:
-                await record.drop()
+                record.drop()
             return record is not None
 
     async def replay(self, letter: DeadLetter[bytes]) -> bool:
@@ -65,7 +65,7 @@ class RabbitLetters:
                 queues = [group.queue_for(self._names, letter.key, letter.message_id) for group in matching]
             taken = [queue for queue in queues if await self._send(queue, letter)]
             if taken:
-                await record.drop()
+                record.drop()
             return bool(taken)
 
     async def _send(self, queue: str, letter: DeadLetter[bytes]) -> bool:

@@ -57,14 +57,19 @@ def require_fitting(headers: dict[str, str], frame_max: int) -> None:
         raise BrokerRefusedError(MessagingMessages.RABBITMQ_TOO_LARGE.format(size=size, max=most))
 
 
-def properties(headers: dict[str, Any]) -> Basic.Properties:
-    """Return `headers`, and what tells this message from others of its id: one that is published twice, or replayed."""
-    return Basic.Properties(headers=headers, delivery_mode=_PERSISTENT, message_id=uuid4().hex)
+def properties(headers: dict[str, Any], lifetime: int | None = None) -> Basic.Properties:
+    """
+    Return `headers`, and what tells this message from others of its id: one that is published twice, or replayed.
+
+    After `lifetime` milliseconds the server drops it, if all before it in its queue have gone.
+    """
+    expiration = None if lifetime is None else str(lifetime)
+    return Basic.Properties(headers=headers, delivery_mode=_PERSISTENT, message_id=uuid4().hex, expiration=expiration)
 
 
-def content(headers: dict[str, Any], body: bytes, most: int) -> Content:
+def content(headers: dict[str, Any], body: bytes, most: int, lifetime: int | None = None) -> Content:
     """Return the frames of a message, but for the first: no frame has more than `most` bytes."""
-    header = ContentHeader(body_size=len(body), properties=properties(headers))
+    header = ContentHeader(body_size=len(body), properties=properties(headers, lifetime))
     return [header, *(ContentBody(body[at : at + most]) for at in range(0, len(body), most))]
 
 
