@@ -95,10 +95,10 @@ async def test_renewing_consumes_again(engine: Any, other: Any, proxy: Proxy) ->
     held = await received(feed, 2)
     proxy.cut()
     await until(lambda: not feed._is_consuming())
-    while await consumers(other, feed._queue):
+    while await consumers(other, feed._queue.name):
         pass
     await asyncio.gather(feed.renew(held), feed.renew(held))
-    assert await consumers(other, feed._queue) == 1
+    assert await consumers(other, feed._queue.name) == 1
     await feed.settle(held)
     assert ids(await received(feed, 1)) == ["3"]
     await feed.close()

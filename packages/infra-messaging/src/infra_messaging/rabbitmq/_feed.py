@@ -3,23 +3,31 @@
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
+from contextlib import AbstractAsyncContextManager
 from functools import partial
 from typing import Any, Final, NamedTuple, cast
 from uuid import uuid4
 
 from aiormq.abc import AbstractChannel, DeliveredMessage
+from aiormq.exceptions import ChannelNotFoundEntity
 from pamqp.commands import Basic
 
 from infra_messaging._engine import Received
+from infra_messaging.rabbitmq._groups import Group
 from infra_messaging.rabbitmq._letters import RabbitLetters
 from infra_messaging.rabbitmq._line import Line, is_open, marshalled, told
 from infra_messaging.rabbitmq._names import routing_key
 from infra_messaging.rabbitmq._publisher import Publisher
+from infra_messaging.rabbitmq._queue import Queue
 from infra_messaging.rabbitmq._wire import ATTEMPTS, ROUTING_KEY, Incoming, headers_of
-from infra_protocols import BacklogFullError, DeadLetter
+from infra_protocols import BacklogFullError, BrokerRefusedError, DeadLetter
+
+type Rejoining = Callable[[], AbstractAsyncContextManager[Group | None]]
 
 _WAIT: Final = 1.0
 """How many seconds `receive` waits at most."""
+_LOOK: Final = 10.0
+"""After how many seconds a member of a forgotten group looks again whether there is such a group."""
 _COUNT: Final = "x-delivery-count"
 
 
@@ -45,21 +53,20 @@ class RabbitFeed:
         line: Line,
         publisher: Publisher,
         letters: RabbitLetters,
-        queue: str,
+        queue: Queue,
         prefetch: int,
-        make: Callable[[AbstractChannel], Awaitable[None]],
+        rejoining: Rejoining | None,
         *,
         ordered: bool,
-        own: bool,
     ) -> None:
         self._line = line
         self._publisher = publisher
         self._letters = letters
         self._queue = queue
         self._prefetch = prefetch
-        self._make = make
+        self._rejoining = rejoining
         self._ordered = ordered
-        self._own = own
+        self._own = rejoining is None
         self._drop: Callable[[Collection[Received]], None] = lambda _: None
         self._channel: AbstractChannel | None = None
         self._tag = ""
@@ -70,18 +77,24 @@ class RabbitFeed:
         self._arrived = asyncio.Event()
         self._opening = asyncio.Lock()
         self._is_leaving = False
+        self._looked_at: float | None = None
 
-    async def open(self) -> None:
+    async def open(self, max_backlog: int) -> None:
+        """Make the queue if it is not there, and consume it."""
+        self._max_backlog = max_backlog
+        await self._consume(partial(self._queue.make, max_backlog=max_backlog))
+
+    async def _consume(self, prepare: Callable[[AbstractChannel], Awaitable[None]]) -> None:
         channel = await self._line.channel(self._prefetch)
-        self._channel, self._tag = channel, f"{self._queue[:200]}.{cast('Any', channel).number}"
+        self._channel, self._tag = channel, f"{self._queue.name[:200]}.{cast('Any', channel).number}"
         self._outstanding = {}
         cast("Any", channel).closing.add_done_callback(partial(self._lose, channel))
         try:
             with told():
                 async with asyncio.timeout(self._line.timeout):
-                    await self._make(channel)
+                    await prepare(channel)
                     take = partial(self._take, channel)
-                    await channel.basic_consume(self._queue, cast("Any", take), consumer_tag=self._tag)
+                    await channel.basic_consume(self._queue.name, cast("Any", take), consumer_tag=self._tag)
         except BaseException:
             self._lose(channel)
             self._line.leave(channel)
@@ -143,7 +156,7 @@ class RabbitFeed:
             ATTEMPTS: received.attempt,
         }
         try:
-            await self._publisher.publish("", self._queue, headers, envelope.data)
+            await self._publisher.publish("", self._queue.name, headers, envelope.data)
         except BacklogFullError:
             return False
         return True
@@ -157,7 +170,7 @@ class RabbitFeed:
         await self._keep_open()
 
     async def bury(self, received: Received, letter: DeadLetter[bytes]) -> None:
-        await self._letters.bury(letter, self._queue)
+        await self._letters.bury(letter, self._queue.name)
         await self.settle([received])
 
     async def close(self) -> None:
@@ -171,7 +184,7 @@ class RabbitFeed:
                 await self._line.end(channel)
         if self._own:
             async with self._line.lent() as other:
-                await other.queue_delete(self._queue)
+                await other.queue_delete(self._queue.name)
 
     # -- What comes.
 
@@ -242,7 +255,31 @@ class RabbitFeed:
         if (channel := self._channel) is not None:
             self._lose(channel)
             self._line.leave(channel)
-        await self.open()
+        if self._rejoining is None:
+            await self.open(self._max_backlog)
+        else:
+            await self._return(self._rejoining)
+
+    async def _return(self, rejoining: Rejoining) -> None:
+        """
+        Consume the queue of the group again; if it is not there, make it, unless the group was forgotten.
+
+        Then there is nothing to consume until somebody makes the group again, which is looked for now and then.
+        """
+        now = asyncio.get_running_loop().time()
+        if self._looked_at is not None and now - self._looked_at < _LOOK:
+            return
+        try:
+            await self._consume(self._queue.find)
+        except BrokerRefusedError as error:
+            if not isinstance(error.__cause__, ChannelNotFoundEntity):
+                raise
+            async with rejoining() as group:
+                if group is None:
+                    self._looked_at = now
+                    return
+                await self.open(group.max_backlog)
+        self._looked_at = None
 
     def _lose(self, channel: AbstractChannel, _: object = None) -> None:
         """Forget what came by a channel that is no good any more, but for what may come back."""
