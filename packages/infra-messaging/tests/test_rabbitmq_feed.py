@@ -15,7 +15,7 @@ from infra_messaging._engine import Envelope, Received
 from infra_messaging.rabbitmq._engine import RabbitEngine
 from infra_messaging.rabbitmq._feed import RabbitFeed
 from infra_messaging.rabbitmq._names import Names
-from infra_protocols import SubscriptionConfig
+from infra_protocols import BrokerUnavailableError, SubscriptionConfig
 
 TIMEOUT = 10.0
 
@@ -89,6 +89,11 @@ async def consumers(engine: Any, queue: str) -> int:
         return (await channel.queue_declare(queue, passive=True)).consumer_count
 
 
+async def waiting(engine: Any, queue: str) -> int:
+    async with engine._line.lent() as channel:
+        return (await channel.queue_declare(queue, passive=True)).message_count
+
+
 async def test_renewing_consumes_again(engine: Any, other: Any, proxy: Proxy) -> None:
     (feed,) = await engine.subscribe("orders.*", None, SubscriptionConfig(prefetch=2))
     await publish(other, "1", "2", "3")
@@ -144,3 +149,36 @@ async def test_a_message_is_not_taken_for_one_of_the_same_id_that_was_settled(
     await feed.renew([])
     other._line._abort()
     assert ids(await received(feed, 1)) == ["1"]
+
+
+async def test_what_is_given_back_comes_once_though_some_is_not_confirmed(
+    engine: Any, other: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = SubscriptionConfig(prefetch=300)
+    (feed,) = await engine.subscribe("orders.*", "shipping", config)
+    sent = [f"{number}" for number in range(250)]
+    await publish(other, *sent)
+    held = await received(feed, 200)
+    await until(lambda: len(feed._waiting) == 50)
+    real = engine._publisher.publish
+
+    async def fail(exchange: str, key: str, headers: dict[str, Any], body: bytes) -> None:
+        if body in {b"19", b"180", b"240"}:
+            raise BrokerUnavailableError("1")
+        await real(exchange, key, headers, body)
+
+    with monkeypatch.context() as now:
+        now.setattr(engine._publisher, "publish", fail)
+        for _ in range(3):
+            with pytest.raises(BrokerUnavailableError):
+                await feed.give_back(held)
+    await feed.give_back(held)
+    await feed.close()
+    (feed,) = await other.subscribe("orders.*", "shipping", config)
+    again = await received(feed, 250)
+    assert sorted(ids(again)) == sorted(sent)
+    assert {message.id: message.attempt for message in again} == {
+        message: 2 if message in ids(held) else 1 for message in sent
+    }
+    await feed.settle(again)
+    assert await waiting(other, feed._queue.name) == 0

@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
 from functools import partial
+from itertools import batched
 from typing import Any, Final, NamedTuple, cast
 from uuid import uuid4
 
@@ -26,6 +27,8 @@ type Rejoining = Callable[[], AbstractAsyncContextManager[Group | None]]
 
 _WAIT: Final = 1.0
 """How many seconds `receive` waits at most."""
+_PORTION: Final = 100
+"""How many messages are put back at once."""
 _LOOK: Final = 10.0
 """After how many seconds a member of a forgotten group looks again whether there is such a group."""
 _COUNT: Final = "x-delivery-count"
@@ -71,6 +74,7 @@ class RabbitFeed:
         self._channel: AbstractChannel | None = None
         self._tag = ""
         self._waiting: deque[Received] = deque()
+        self._left: list[Received] = []
         self._held: dict[str, Received] = {}
         self._forgotten: dict[str, None] = {}
         self._outstanding: dict[int, None] = {}
@@ -134,15 +138,28 @@ class RabbitFeed:
             await self._stop()
         for each in self._waiting:
             each.attempt -= 1  # it was not handled
-        back = [each for each in (*received, *self._waiting) if self._is_current(each)]
+        self._left += self._waiting
         self._waiting.clear()
-        again = await asyncio.gather(*[self._put_back(each) for each in back])
-        tags = {
-            is_back: [each.token.tag for each, was in zip(back, again, strict=True) if was is is_back]
-            for is_back in again
-        }
-        await self._write(self._acks(tags.get(True, [])))
-        await self._write([Basic.Nack(delivery_tag=tag, requeue=True) for tag in tags.get(False, [])])
+        # What went back the last time, when this failed for others, is not outstanding any more.
+        back = [each for each in (*received, *self._left) if self._is_outstanding(each)]
+        for some in batched(back, _PORTION):
+            await self._give_some_back(some)
+
+    async def _give_some_back(self, received: Sequence[Received]) -> None:
+        outcomes = await asyncio.gather(*[self._put_back(each) for each in received], return_exceptions=True)
+        tags: dict[bool, list[int]] = {True: [], False: []}
+        failures: list[BaseException] = []
+        for each, outcome in zip(received, outcomes, strict=True):
+            if isinstance(outcome, BaseException):
+                failures.append(outcome)
+            else:
+                tags[outcome].append(each.token.tag)
+        await self._write(self._acks(tags[True]))
+        for tag in tags[False]:
+            self._outstanding.pop(tag, None)
+        await self._write([Basic.Nack(delivery_tag=tag, requeue=True) for tag in tags[False]])
+        if failures:
+            raise failures[0]
 
     async def _put_back(self, received: Received) -> bool:
         """
@@ -221,6 +238,9 @@ class RabbitFeed:
 
     def _is_current(self, received: Received) -> bool:
         return received.token.channel is self._channel and is_open(received.token.channel)
+
+    def _is_outstanding(self, received: Received) -> bool:
+        return self._is_current(received) and received.token.tag in self._outstanding
 
     def _acks(self, tags: Sequence[int]) -> list[Basic.Ack]:
         """
