@@ -13,7 +13,14 @@ from infra_conformance.engines import provided
 from infra_conformance.proxy import Proxy
 from infra_conformance.servers import RABBITMQ, Server
 from infra_messaging.rabbitmq import RabbitBroker, _records
-from infra_protocols import BacklogFullError, BrokerRefusedError, DeadLetter, delivery
+from infra_protocols import (
+    BacklogFullError,
+    BrokerClosedError,
+    BrokerRefusedError,
+    BrokerUnavailableError,
+    DeadLetter,
+    delivery,
+)
 
 TIMEOUT = 5.0
 TIME = datetime(2026, 1, 1, tzinfo=UTC)
@@ -273,3 +280,26 @@ async def test_the_mark_of_a_reader_that_was_cancelled_goes(
             await asyncio.wait((waiting,))
     await read()
     await until_there_are(engine, engine._names.groups, 0)
+
+
+async def test_calls_that_are_under_way_when_the_broker_is_closed_say_so(
+    server: Server, namespace: str, stack: AsyncExitStack
+) -> None:
+    other = await broker_at(server.url, namespace, stack)
+    await other.subscribe("orders.*", Shelf(), group="shipping")
+    for turn in range(20):
+        broker = RabbitBroker[str](server.url, str, namespace=namespace, timeout=TIMEOUT)
+        await broker.open()
+        letters = broker.dead_letters
+        written = DeadLetter[str]("1", "1", "orders.new", None, {}, "1", "shipping", 1, "E", "", TIME, TIME)
+        await letters.create(written)
+        replaying, peeking = asyncio.ensure_future(letters.replay("1")), asyncio.ensure_future(letters.peek())
+        await asyncio.sleep(turn * 0.001)
+        await broker.close()
+        replayed, peeked = await asyncio.gather(replaying, peeking, return_exceptions=True)
+        assert isinstance(replayed, (bool, BrokerUnavailableError, BrokerClosedError))
+        assert isinstance(peeked, (list, BrokerUnavailableError, BrokerClosedError))
+        engine = engine_of(broker)
+        assert engine._line._connection is None
+        assert engine._publisher._line._connection is None
+        await other.dead_letters.discard("1")

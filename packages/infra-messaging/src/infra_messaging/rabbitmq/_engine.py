@@ -38,6 +38,7 @@ class RabbitEngine:
         self.letters = RabbitLetters(self._line, names, self._letters, self._groups)
 
     async def open(self) -> None:
+        self._line.open()
         try:
             await self._publisher.open()
             async with self._line.lent() as channel:

@@ -65,6 +65,7 @@ class Publisher:
 
     async def open(self) -> None:
         """Connect."""
+        self._line.open()
         await self._open_channel()
 
     async def publish(
