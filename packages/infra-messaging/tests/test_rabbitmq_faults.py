@@ -303,3 +303,18 @@ async def test_calls_that_are_under_way_when_the_broker_is_closed_say_so(
         assert engine._line._connection is None
         assert engine._publisher._line._connection is None
         await other.dead_letters.discard("1")
+
+
+async def test_a_channel_that_was_not_written_to_in_time_is_closed(
+    proxy: Proxy, stack: AsyncExitStack, namespace: str
+) -> None:
+    broker = await stack.enter_async_context(
+        RabbitBroker[str](by(proxy), str, namespace=namespace, timeout=1.0, close_timeout=TIMEOUT)
+    )
+    channel = engine_of(broker)._publisher._channel
+    proxy.to_server.hold()
+    with pytest.raises(BrokerUnavailableError):
+        await broker.publish("orders.new", "x" * 30_000_000)
+    await until(lambda: engine_of(broker)._publisher._writer is None)
+    proxy.restore()
+    await until(lambda: channel.is_closed)

@@ -43,4 +43,6 @@ class MessagingMessages(ErrorMessages):
 
     # RabbitMQ
     RABBITMQ_TOO_LARGE: Final[str] = "The headers have {size} bytes, more than {max}"
-    RABBITMQ_BACKLOG_FULL: Final[str] = "Too much waits for a group that wants {key}"
+    RABBITMQ_BACKLOG_FULL: Final[str] = (
+        "Too much waits for a group that wants {key}, or its queue has failed: RabbitMQ tells these alike"
+    )

@@ -134,8 +134,12 @@ class Publisher:
         # From here on the server may count other than aiormq, and then the channel is no good any more.
         self._channel = None
         sent: asyncio.Future[None] = it.create_future()
-        await it.write_queue.put(marshalled(channel, frames, sent))
-        await sent
+        try:
+            await it.write_queue.put(marshalled(channel, frames, sent))
+            await sent
+        except BaseException:
+            self._line.leave(channel)
+            raise
         self._channel = channel
 
     async def _open_channel(self) -> AbstractChannel:
