@@ -106,7 +106,7 @@ def _written(letter: DeadLetter[bytes], queue: str | None) -> bytes:
         "last_failed_at": letter.last_failed_at.isoformat(),
         "queue": queue,
     }
-    return json.dumps(about, ensure_ascii=False).encode(errors="replace") + b"\n" + (letter.data or b"")
+    return json.dumps(about).encode() + b"\n" + (letter.data or b"")
 
 
 def _about(record: Record) -> dict[str, Any]:

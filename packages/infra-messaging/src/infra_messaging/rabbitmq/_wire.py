@@ -15,8 +15,9 @@ from pamqp.header import ContentHeader
 
 from infra_messaging._engine import Envelope
 from infra_messaging.messages import MessagingMessages
+from infra_messaging.rabbitmq._line import refused
 from infra_messaging.rabbitmq._names import topic_of
-from infra_protocols import BrokerRefusedError, Header
+from infra_protocols import Header
 
 ROUTING_KEY: Final = "Infra-Routing-Key"
 """In what is replayed, which goes to a queue by its name: the routing key that it once had."""
@@ -54,7 +55,7 @@ def require_fitting(headers: dict[str, str], frame_max: int) -> None:
         return  # whatever the characters are
     size = len(frame.marshal(ContentHeader(properties=properties(headers)), 0))
     if size > most:
-        raise BrokerRefusedError(MessagingMessages.RABBITMQ_TOO_LARGE.format(size=size, max=most))
+        raise refused(MessagingMessages.RABBITMQ_TOO_LARGE.format(size=size, max=most))
 
 
 def properties(headers: dict[str, Any], lifetime: int | None = None) -> Basic.Properties:
