@@ -106,14 +106,16 @@ class _Feed:
 
     def _hand_on(self, found: Iterable[Received]) -> list[Received]:
         """Return what of it is not held already, and is from now on."""
-        new = [each for each in found if each.token not in self._held]
-        self._held.update((each.token, each) for each in new)
-        return new
+        held = self._held
+        new = {each.token: each for each in found if each.token not in held}
+        held.update(new)
+        return [*new.values()]
 
     def _let_go(self, received: Iterable[Received]) -> None:
+        held = self._held
         for each in received:
-            if self._held.get(each.token) is each:
-                del self._held[each.token]
+            if held.get(each.token) is each:
+                del held[each.token]
 
     async def _wait(self, command: Command) -> Any:
         """Send a command that Redis answers when there is something, or in a while."""
