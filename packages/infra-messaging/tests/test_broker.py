@@ -487,15 +487,20 @@ async def test_letters_made_by_hand_are_checked_and_go_to_the_groups_of_their_na
         await asyncio.sleep(1)
         assert (heard.messages, heard.headers) == (["one"], [{"a": "b"}])
         assert await broker.dead_letters.get_all() == []
-        for field, wrong in [("topic", "a..b"), ("id", " "), ("headers", {"A": "b"})]:
-            bad: Any = {"id": "l", "topic": TOPIC, "headers": {}} | {field: wrong}
+        wrong: list[tuple[str, dict[str, Any]]] = [
+            ("id", {"id": " "}),
+            ("id", {"message_id": "\ud800"}),
+            ("topic", {"topic": "a..b"}),
+            ("key", {"key": 7}),
+            ("key", {"key": "k\ud800"}),
+            ("headers", {"headers": {"A": "b"}}),
+            ("group", {"group": "a.b"}),
+        ]
+        for field, about in wrong:
             with pytest.raises(ValidationError) as refused:
-                await broker.dead_letters.create(
-                    DeadLetter[str](
-                        bad["id"], "m", bad["topic"], None, bad["headers"], "one", "g", 1, "E", "", now, now
-                    )
-                )
+                await broker.dead_letters.create(replace(letter, **about))
             assert refused.value.field == field
+        assert await broker.dead_letters.get_all() == []
 
 
 async def test_an_undecodable_letter_can_be_kept_again(clock: LoopClock) -> None:

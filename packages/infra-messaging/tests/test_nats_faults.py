@@ -411,7 +411,7 @@ async def test_of_a_replay_and_a_discard_at_once_one_comes_first(
     engine: NatsEngine, meddled: NatsEngine, link: Meddled, stack: AsyncExitStack, namespace: str
 ) -> None:
     feed, letter = await feed_of(engine, "shipping", stack), letter_for("shipping")
-    await engine.letters.put(letter)
+    await engine.letters.put(letter, is_new=True)
     watching, behind = await client_at(cast("Any", link.client).connected_url.geturl(), stack), asyncio.Event()
     discarding: list[asyncio.Task[bool]] = []
 
@@ -429,10 +429,10 @@ async def test_of_a_replay_and_a_discard_at_once_one_comes_first(
         waiting.cancel()
 
     link.stored = discard
-    assert await meddled.letters.replay(letter)
+    assert await meddled.letters.replay(letter.id)
     assert await discarding[0] is False
     assert data_of(await some_of(feed, 1)) == [("1", 1)]
-    assert not await meddled.letters.replay(letter)
+    assert not await meddled.letters.replay(letter.id)
 
 
 async def test_a_letter_that_a_dead_process_was_about_to_replay_can_be_discarded(
@@ -442,7 +442,7 @@ async def test_a_letter_that_a_dead_process_was_about_to_replay_can_be_discarded
     engine = NatsEngine(link, Names(namespace), 1000)
     await engine.open()
     stack.push_async_callback(engine.close)
-    await engine.letters.put(letter_for("shipping"))
+    await engine.letters.put(letter_for("shipping"), is_new=True)
     lock = f"{Names(namespace).letter('1')}.lock"
     await link.store(lock, b"")
     assert len(await engine.letters.oldest(None)) == 1

@@ -3,6 +3,8 @@
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import AsyncExitStack
+from datetime import UTC, datetime
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -10,10 +12,18 @@ import pytest
 from infra_conformance.engines import provided
 from infra_conformance.proxy import Proxy
 from infra_conformance.servers import RABBITMQ, Server
-from infra_messaging.rabbitmq import RabbitBroker
-from infra_protocols import BacklogFullError, delivery
+from infra_messaging.rabbitmq import RabbitBroker, _records
+from infra_protocols import (
+    BacklogFullError,
+    BrokerClosedError,
+    BrokerRefusedError,
+    BrokerUnavailableError,
+    DeadLetter,
+    delivery,
+)
 
 TIMEOUT = 5.0
+TIME = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 @pytest.fixture(scope="module")
@@ -46,6 +56,10 @@ async def broker_at(url: str, namespace: str, stack: AsyncExitStack) -> RabbitBr
 
 def by(proxy: Proxy) -> str:
     return RABBITMQ.url(proxy.port)
+
+
+def engine_of(broker: Any) -> Any:
+    return broker._engine
 
 
 async def until(holds: Callable[[], object], seconds: float = 60) -> None:
@@ -170,3 +184,137 @@ async def test_what_was_not_handled_does_not_count(server: Server, stack: AsyncE
     await until(lambda: len(attempts) == 20)
     assert sum(attempts) <= 20 + 4
     assert not await broker.dead_letters.peek()
+
+
+async def refuse(message: str) -> None:
+    raise ValueError(message)
+
+
+async def letters_of(broker: RabbitBroker[str], count: int) -> list[DeadLetter[str]]:
+    async with asyncio.timeout(60):
+        while len(letters := await broker.dead_letters.get_all()) < count:  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
+    return letters
+
+
+async def test_what_was_accepted_with_large_headers_can_be_buried_and_replayed(
+    server: Server, stack: AsyncExitStack, namespace: str
+) -> None:
+    broker = await broker_at(server.url, namespace, stack)
+    member = await broker.subscribe("orders.*", refuse, group="shipping", max_deliveries=1)
+    headers = {f"h{number}": "é" * 4096 for number in range(15)}
+    await broker.publish("orders.new", "large", headers=headers)
+    (letter,) = await letters_of(broker, 1)
+    assert {name: letter.headers[name] for name in headers} == headers
+    assert letter.message == "large"
+    await member.unsubscribe()
+    shelf = Shelf()
+    await broker.subscribe("orders.*", shelf, group="shipping")
+    assert await broker.dead_letters.replay(letter.id)
+    await until(lambda: shelf.messages == ["large"])
+
+
+async def test_larger_headers_than_the_server_takes_are_refused_and_the_others_go_on(
+    server: Server, stack: AsyncExitStack, namespace: str
+) -> None:
+    broker = await broker_at(server.url, namespace, stack)
+    headers = {f"h{number}": "x" * 4096 for number in range(32)}
+    large = asyncio.ensure_future(broker.publish("orders.new", "large", headers=headers))
+    await asyncio.gather(*[broker.publish("orders.new", f"order {number}") for number in range(20)])
+    with pytest.raises(BrokerRefusedError, match=r"131\d{3} bytes, more than 130048"):
+        await large
+    written = DeadLetter[str]("1", "1", "orders.new", None, headers, "large", "shipping", 1, "E", "", TIME, TIME)
+    await broker.dead_letters.create(written)
+    await broker.subscribe("orders.*", Shelf(), group="shipping")
+    with pytest.raises(BrokerRefusedError):
+        await broker.dead_letters.replay("1")
+    assert await broker.dead_letters.exists("1")
+
+
+async def until_there_are(engine: Any, queue: str, count: int) -> None:
+    """Wait until so many messages are in a queue: what a reader has had goes back soon after it has ended."""
+    async with asyncio.timeout(30):
+        while True:
+            async with engine._line.lent() as channel:
+                if (await channel.queue_declare(queue, passive=True)).message_count == count:
+                    return
+
+
+async def test_looking_at_letters_leaves_nothing_behind(server: Server, stack: AsyncExitStack, namespace: str) -> None:
+    broker = await broker_at(server.url, namespace, stack)
+    await broker.subscribe("orders.*", refuse, group="shipping", max_deliveries=1)
+    for number in range(3):
+        await broker.publish("orders.new", f"order {number}")
+    await letters_of(broker, 3)
+    engine = engine_of(broker)
+    for _ in range(3):
+        assert len(await broker.dead_letters.peek(1)) == 1
+    await asyncio.gather(*[broker.dead_letters.peek(2) for _ in range(10)])
+    await until_there_are(engine, engine._names.letters, 3)
+
+
+async def test_the_mark_of_a_reader_that_was_cancelled_goes(
+    server: Server, stack: AsyncExitStack, namespace: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = engine_of(await broker_at(server.url, namespace, stack))
+    added = asyncio.Event()
+    real = engine._publisher.publish
+
+    async def publish(*args: Any) -> None:
+        await real(*args)
+        added.set()
+
+    monkeypatch.setattr(engine._publisher, "publish", publish)
+
+    async def read() -> None:
+        async with engine._records.reading():
+            pass
+
+    async with engine._records.reading():
+        with monkeypatch.context() as soon:
+            soon.setattr(_records, "_LIFETIME", 1)
+            added.clear()
+            waiting = asyncio.ensure_future(read())
+            await added.wait()
+            waiting.cancel()
+            await asyncio.wait((waiting,))
+    await read()
+    await until_there_are(engine, engine._names.groups, 0)
+
+
+async def test_calls_that_are_under_way_when_the_broker_is_closed_say_so(
+    server: Server, namespace: str, stack: AsyncExitStack
+) -> None:
+    other = await broker_at(server.url, namespace, stack)
+    await other.subscribe("orders.*", Shelf(), group="shipping")
+    for turn in range(20):
+        broker = RabbitBroker[str](server.url, str, namespace=namespace, timeout=TIMEOUT)
+        await broker.open()
+        letters = broker.dead_letters
+        written = DeadLetter[str]("1", "1", "orders.new", None, {}, "1", "shipping", 1, "E", "", TIME, TIME)
+        await letters.create(written)
+        replaying, peeking = asyncio.ensure_future(letters.replay("1")), asyncio.ensure_future(letters.peek())
+        await asyncio.sleep(turn * 0.001)
+        await broker.close()
+        replayed, peeked = await asyncio.gather(replaying, peeking, return_exceptions=True)
+        assert isinstance(replayed, (bool, BrokerUnavailableError, BrokerClosedError))
+        assert isinstance(peeked, (list, BrokerUnavailableError, BrokerClosedError))
+        engine = engine_of(broker)
+        assert engine._line._connection is None
+        assert engine._publisher._line._connection is None
+        await other.dead_letters.discard("1")
+
+
+async def test_a_channel_that_was_not_written_to_in_time_is_closed(
+    proxy: Proxy, stack: AsyncExitStack, namespace: str
+) -> None:
+    broker = await stack.enter_async_context(
+        RabbitBroker[str](by(proxy), str, namespace=namespace, timeout=1.0, close_timeout=TIMEOUT)
+    )
+    channel = engine_of(broker)._publisher._channel
+    proxy.to_server.hold()
+    with pytest.raises(BrokerUnavailableError):
+        await broker.publish("orders.new", "x" * 30_000_000)
+    await until(lambda: engine_of(broker)._publisher._writer is None)
+    proxy.restore()
+    await until(lambda: channel.is_closed)

@@ -3,6 +3,8 @@
 import asyncio
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AsyncExitStack, suppress
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any, Self, cast
 from uuid import uuid4
 
@@ -14,10 +16,13 @@ from redis.asyncio.sentinel import Sentinel
 from infra_conformance.engines import provided
 from infra_conformance.servers import SERVICE, RedisCluster, RedisSentinel
 from infra_messaging.redis import RedisStreamBroker
+from infra_messaging.redis._line import Line, run
+from infra_messaging.redis._scripts import Script
 from infra_protocols import (
     BacklogFullError,
     BrokerRefusedError,
     BrokerUnavailableError,
+    DeadLetter,
     SubscriptionConfig,
     ValidationError,
     delivery,
@@ -126,14 +131,38 @@ async def test_a_group_that_is_forgotten_leaves_nothing(redises: Redises) -> Non
     assert sorted([len(await feed.receive(1)) for feed in feeds]) == [0, 0, 1, 1]
     await (await other.subscribe("orders.*", ignore, group="shipping", partitions=3)).unsubscribe(forget=True)
     await (await other.subscribe("orders.*", ignore, group="billing")).unsubscribe(forget=True)
-    assert await redises.named() == {"g"}
-    assert set(await redises.client.hkeys(f"{redises.prefix}g")) == {b"epoch", b"version"}
+    assert await redises.named() == {"g", "f"}
+    assert await redises.client.hkeys(f"{redises.prefix}g") == [b"version"]
+    assert 0 < await redises.client.pttl(f"{redises.prefix}f") <= 7 * 86_400_000
     # A member that is left gets nothing more, and does not bring the group back.
     await broker.publish("orders.new", "2")
     assert [await feed.receive(1) for feed in feeds] == [()] * 4
     for feed in feeds:
         await feed.close()
-    assert await redises.named() == {"g"}
+    assert await redises.named() == {"g", "f"}
+
+
+async def test_a_group_that_redis_has_lost_is_made_anew_whatever_else_it_kept(redises: Redises) -> None:
+    broker, other, kept, lost, new = await redises.broker(), await redises.broker(), Shelf(), Shelf(), Shelf()
+    await broker.subscribe("orders.*", kept, group="shipping")
+    await (await broker.subscribe("orders.*", ignore, group="billing")).unsubscribe(forget=True)
+    before = {name: await redises.client.dump(redises.prefix + name) for name in ("g", "f")}
+    await broker.subscribe("orders.*", lost, group="billing")
+    await other.publish("orders.new", "1")
+    await until(lambda: kept.messages == lost.messages == ["1"])
+    # Redis is again as it was, and goes on from there.
+    async with redises.client.pipeline() as at_once:
+        for name, dumped in before.items():
+            at_once.restore(redises.prefix + name, 0, dumped, replace=True)
+        at_once.unlink(f"{redises.prefix}s:orders.*:billing:0")
+        await at_once.execute()
+    await broker.subscribe("orders.*", new, group="archive")
+    await other.publish("orders.new", "2")
+    await until(lambda: kept.messages == ["1", "2"])
+    await until(lambda: new.messages == ["2"])
+    await until_told(True, lambda: redises.client.exists(f"{redises.prefix}s:orders.*:billing:0"))
+    await other.publish("orders.new", "3")
+    await until(lambda: lost.messages[-1] == "3")
 
 
 async def test_a_group_made_by_another_process_misses_nothing(redises: Redises) -> None:
@@ -259,13 +288,13 @@ async def test_a_group_of_its_own_ends_some_time_after_its_process(redises: Redi
     await broker.subscribe("orders.*", shelf)
     await broker.publish("orders.new", "1")
     await until(lambda: shelf.messages == ["1"])
-    assert len(await redises.client.hkeys(f"{redises.prefix}g")) == 3
+    assert len(await redises.client.hkeys(f"{redises.prefix}g")) == 2
     assert not await redises.client.exists(stream)
 
 
 async def test_groups_of_dead_processes_are_forgotten(redises: Redises) -> None:
     dead = f"orders.*#{uuid4().hex}"
-    await redises.client.hset(f"{redises.prefix}g", mapping={"epoch": "1", "version": "1", dead: "0"})
+    await redises.client.hset(f"{redises.prefix}g", mapping={"version": "1", dead: "0"})
     broker = await redises.broker()
     assert not await redises.client.hexists(f"{redises.prefix}g", dead)
     await redises.client.hset(f"{redises.prefix}g", mapping={"version": "100", dead: "0"})
@@ -312,6 +341,15 @@ async def test_what_somebody_else_has_written_becomes_a_dead_letter(redises: Red
     assert letter.message is None
 
 
+async def test_scripts_run_in_their_order_when_redis_hears_of_them_in_between(redises: Redises) -> None:
+    text = f"redis.call('RPUSH', KEYS[1], ARGV[1]) -- {uuid4().hex}"
+    script, key = Script(text), f"{redises.prefix}list".encode()
+    line = Line(redises.client, PATIENCE)
+    await line.exchange([run(script, [key], 1), ("SCRIPT", "LOAD", text), run(script, [key], 2)])
+    assert await redises.client.lrange(key, 0, -1) == [b"1", b"2"]
+    await line.close()
+
+
 async def test_few_dead_entries_are_found_among_many(redises: Redises) -> None:
     broker = await redises.broker()
     engine = cast("Any", broker)._engine
@@ -330,6 +368,273 @@ async def test_few_dead_entries_are_found_among_many(redises: Redises) -> None:
     assert {each.attempt for each in found} == {2}
     for feed in (busy, dead, heir):
         await feed.close()
+
+
+class Deaf:
+    """A line of which nobody hears what Redis answered to the first that was asked."""
+
+    def __init__(self, line: Any) -> None:
+        self._line = line
+        self.done = asyncio.Event()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._line, name)
+
+    async def ask(self, command: Any) -> Any:
+        return await self._heard(await self._line.ask(command))
+
+    async def exchange(self, commands: Any, wait: float) -> Any:
+        return await self._heard(await self._line.exchange(commands, wait))
+
+    async def _heard(self, reply: Any) -> Any:
+        if not self.done.is_set():
+            self.done.set()
+            await asyncio.Event().wait()
+        return reply
+
+
+async def unheard(feed: Any, line: str) -> None:
+    """Have `feed` receive by `line`, and be cut off when Redis has answered."""
+    deaf = Deaf(getattr(feed, line))
+    setattr(feed, line, deaf)
+    receiving = asyncio.create_task(feed.receive(10))
+    await deaf.done.wait()
+    receiving.cancel()
+    await asyncio.wait((receiving,))
+
+
+@pytest.mark.parametrize(("line", "partitions"), [("_own", None), ("_line", None), ("_line", 1)])
+async def test_what_no_member_has_heard_of_is_given_back_uncounted(
+    redises: Redises, line: str, partitions: int | None
+) -> None:
+    broker, config = await redises.broker(), SubscriptionConfig(partitions=partitions, lease=600)
+    engine = cast("Any", broker)._engine
+    (feed,) = await engine.subscribe("orders.*", "shipping", config)
+    (heir,) = await engine.subscribe("orders.*", "shipping", config)
+    await asyncio.gather(*(broker.publish("orders.new", str(number)) for number in range(10)))
+    if line == "_line" and partitions is None:
+        await feed.give_back([_uncounted(each) for each in await feed.receive(10)])
+        feed._looked = 0.0
+    await unheard(feed, line)
+    await until_told(10, lambda: _pending(redises.client, f"{redises.prefix}s:orders.*:shipping:0"))
+    await feed.close()
+    heir._looked = 0.0
+    assert [each.attempt for each in await heir.receive(10)] == [1] * 10
+    await heir.close()
+
+
+def _uncounted(received: Any) -> Any:
+    received.attempt -= 1
+    return received
+
+
+async def test_what_is_held_at_the_end_is_given_back_as_it_was_counted(redises: Redises) -> None:
+    broker = await redises.broker()
+    engine, config = cast("Any", broker)._engine, SubscriptionConfig(lease=600)
+    (feed,) = await engine.subscribe("orders.*", "shipping", config)
+    (heir,) = await engine.subscribe("orders.*", "shipping", config)
+    await asyncio.gather(*(broker.publish("orders.new", str(number)) for number in range(2)))
+    begun, waiting = await feed.receive(10)
+    begun.attempt, waiting.attempt = 3, 0
+    await feed.close()
+    assert [each.attempt for each in await heir.receive(10)] == [4, 1]
+    await heir.close()
+
+
+@pytest.mark.parametrize("partitions", [None, 1])
+async def test_a_member_keeps_what_it_has_however_long_it_stalls(redises: Redises, partitions: int | None) -> None:
+    broker, config = await redises.broker(), SubscriptionConfig(partitions=partitions, lease=0.5)
+    (feed,) = await cast("Any", broker)._engine.subscribe("orders.*", "shipping", config)
+    lost: list[Any] = []
+    feed.attach(lost.extend)
+    await asyncio.gather(*(broker.publish("orders.new", str(number)) for number in range(10)))
+    held = await feed.receive(10)
+    stream = f"{redises.prefix}s:orders.*:shipping:0"
+
+    async def stalled() -> bool:
+        return all(each["time_since_delivered"] > 500 for each in await _entries(redises.client, stream))
+
+    await until_told(True, stalled)
+    if partitions:
+        await redises.client.delete(f"{redises.prefix}p:orders.*:shipping:0")
+    await broker.publish("orders.new", "another")
+    assert [each.envelope.data for each in await _received(feed, 1)] == [b'"another"']
+    assert {each["times_delivered"] for each in await _entries(redises.client, stream)} == {1}
+    await feed.renew(held)
+    assert not lost
+    await feed.close()
+
+
+async def test_a_member_that_lives_gets_what_it_has_not_heard_of(redises: Redises) -> None:
+    broker, config = await redises.broker(), SubscriptionConfig(lease=0.5)
+    (feed,) = await cast("Any", broker)._engine.subscribe("orders.*", "shipping", config)
+    await broker.publish("orders.new", "1")
+    await unheard(feed, "_own")
+    assert [each.attempt for each in await _received(feed, 1)] == [1]
+    await feed.close()
+
+
+async def _received(feed: Any, count: int, most: int = 10) -> list[Any]:
+    found: list[Any] = []
+    async with asyncio.timeout(30):
+        while len(found) < count:
+            found += await feed.receive(most)
+    return found
+
+
+async def _entries(client: Any, stream: str) -> list[dict[str, Any]]:
+    return await client.xpending_range(stream, "g", "-", "+", 100)
+
+
+async def test_a_member_is_told_which_entries_it_has_lost(redises: Redises) -> None:
+    broker = await redises.broker()
+    engine = cast("Any", broker)._engine
+    (feed,) = await engine.subscribe("orders.*", "shipping", SubscriptionConfig(lease=600))
+    lost: list[Any] = []
+    feed.attach(lost.extend)
+    (heir,) = await engine.subscribe("orders.*", "shipping", SubscriptionConfig(lease=0.1))
+    await asyncio.gather(*(broker.publish("orders.new", str(number)) for number in range(3)))
+    held = list(await feed.receive(10))
+    (taken,) = await _received(heir, 1, most=1)
+    assert (taken.token, taken.attempt) == (held[0].token, 2)
+    await feed.renew(held)
+    await feed.renew(held[1:])
+    assert lost == held[:1]
+    await heir.close()
+    feed._looked = 0.0
+    assert [(each.token, each.attempt) for each in await feed.receive(10)] == [(taken.token, 3)]
+    await feed.close()
+
+
+async def test_a_member_is_told_that_it_has_lost_its_partition(redises: Redises) -> None:
+    feed, heir, held, lost = await _two_of_a_partition(redises)
+    owner = f"{redises.prefix}p:orders.*:shipping:0"
+    await redises.client.delete(owner)
+    await feed.renew(held)
+    assert not lost
+    assert await redises.client.get(owner) == feed._member.encode()
+    await redises.client.delete(owner)
+    (first,) = await heir.receive(1)
+    await feed.renew(held)
+    assert lost == held
+    theirs = [first, *await _received(heir, 2)]
+    assert [(each.token, each.attempt) for each in theirs] == [(each.token, 1) for each in held]
+    await heir.settle([first])
+    await heir.close()
+    again = await _received(feed, 2)
+    assert [(each.token, each.attempt) for each in again] == [(each.token, 2) for each in theirs[1:]]
+    await feed.close()
+
+
+async def test_a_partition_that_another_had_in_between_is_begun_anew(redises: Redises) -> None:
+    feed, heir, held, lost = await _two_of_a_partition(redises)
+    await redises.client.delete(f"{redises.prefix}p:orders.*:shipping:0")
+    await heir.receive(1)
+    await heir.close()
+    await feed.renew(held)
+    assert lost == held
+    again = await _received(feed, 3)
+    assert [(each.token, each.attempt) for each in again] == [
+        (each.token, attempt) for each, attempt in zip(held, (2, 1, 1), strict=True)
+    ]
+    await feed.close()
+
+
+async def test_what_is_settled_meanwhile_costs_no_partition(redises: Redises) -> None:
+    feed, heir, held, lost = await _two_of_a_partition(redises)
+    await redises.client.delete(f"{redises.prefix}p:orders.*:shipping:0")
+    await asyncio.gather(feed.settle(held[:1]), feed.renew(held))
+    assert lost == held[:1]
+    await heir.close()
+    await feed.close()
+
+
+async def _two_of_a_partition(redises: Redises) -> tuple[Any, Any, list[Any], list[Any]]:
+    """Return a feed that has a partition, one that has not, what the first holds, not begun, and what it loses."""
+    broker, config = await redises.broker(), SubscriptionConfig(partitions=1, lease=600)
+    engine = cast("Any", broker)._engine
+    (feed,) = await engine.subscribe("orders.*", "shipping", config)
+    (heir,) = await engine.subscribe("orders.*", "shipping", config)
+    lost: list[Any] = []
+    feed.attach(lost.extend)
+    for number in range(3):
+        await broker.publish("orders.new", str(number))
+    held = [_uncounted(each) for each in await feed.receive(10)]
+    await feed.renew(held)
+    return feed, heir, held, lost
+
+
+def letter_of(id: str, message: str, group: str = "shipping") -> DeadLetter[str]:
+    now = datetime.now(UTC)
+    return DeadLetter(id, "m-1", "orders.new", None, {}, message, group, 1, "KeyError", "", now, now)
+
+
+async def test_a_letter_that_was_discarded_does_not_come_back_when_it_is_buried_again(redises: Redises) -> None:
+    broker, other = await redises.broker(), await redises.broker()
+    (feed,) = await cast("Any", broker)._engine.subscribe("orders.*", "shipping", SubscriptionConfig(lease=600))
+    await broker.publish("orders.new", "1")
+    (held,) = await feed.receive(1)
+    letter = replace(letter_of("1", ""), message=None, data=b'"1"')
+    await feed.bury(held, letter)
+    assert await other.dead_letters.discard("1")
+    await feed.bury(held, letter)
+    await feed.bury(held, replace(letter, id="2"))  # as another member would
+    assert await other.dead_letters.peek() == []
+    await feed.close()
+
+
+async def test_what_is_replayed_is_the_letter_as_it_is_then(redises: Redises) -> None:
+    broker, other, shelf = await redises.broker(), await redises.broker(), Shelf()
+    await broker.subscribe("orders.*", shelf, group="shipping")
+    await broker.dead_letters.create(letter_of("1", "one"))
+    letters = cast("Any", broker)._engine.letters
+    find, changed = letters._find, asyncio.Event()
+
+    async def found(id: str) -> bytes | None:
+        kept = await find(id)
+        if not changed.is_set():
+            changed.set()
+            await other.dead_letters.update(letter_of("1", "two"))
+        return kept
+
+    letters._find = found
+    assert await broker.dead_letters.replay("1")
+    await until(lambda: shelf.messages)
+    assert shelf.messages == ["two"]
+    assert await broker.dead_letters.peek() == []
+
+
+async def test_a_letter_made_by_hand_goes_to_all_groups_of_its_name(redises: Redises) -> None:
+    broker, shelves = await redises.broker(), [Shelf(), Shelf()]
+    for pattern, shelf in zip(("orders.*", "orders.>"), shelves, strict=True):
+        await broker.subscribe(pattern, shelf, group="shipping")
+    await broker.dead_letters.create(letter_of("1", "one"))
+    assert await broker.dead_letters.replay("1")
+    await until(lambda: all(shelf.messages == ["one"] for shelf in shelves))
+
+
+async def test_a_letter_goes_to_its_own_group_as_long_as_it_has_its_name(redises: Redises) -> None:
+    broker, shelf, namesake = await redises.broker(), Shelf(), Shelf()
+
+    async def fail(_: str) -> None:
+        raise KeyError
+
+    for number in range(2):
+        failing = await broker.subscribe("orders.*", fail, group="shipping", max_deliveries=1)
+        await broker.publish("orders.new", f"{number}")
+        await until_told(number + 1, lambda: _letters(broker))
+        await failing.unsubscribe()
+    await broker.subscribe("orders.*", shelf, group="shipping")
+    await broker.subscribe("orders.>", namesake, group="shipping")
+    await broker.subscribe("orders.>", namesake, group="billing")
+    first, second = await broker.dead_letters.peek()
+    await broker.dead_letters.update(replace(first, reason="changed"))
+    assert await broker.dead_letters.replay(first.id)
+    await until(lambda: shelf.messages == ["0"])
+    await broker.dead_letters.update(replace(second, group="billing"))
+    assert await broker.dead_letters.replay(second.id)
+    await until(lambda: namesake.messages == ["1"])
+    assert shelf.messages == ["0"]
 
 
 async def test_what_redis_refuses_is_told(redises: Redises) -> None:

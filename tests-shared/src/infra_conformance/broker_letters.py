@@ -269,6 +269,26 @@ class LetterChecks[TMessage](BrokerChecks[TMessage]):
         expect("get of what was updated", await letters.get(third.id), changed)
         expect("replay of what was created", await letters.replay(first.id), True)
 
+    @check("broker-102", validates="1.1")
+    async def test_letters_at_once(self, trial: Trial[Brokers[TMessage]]) -> None:
+        """Of two creates at once one fails; what is updated while it is discarded is gone."""
+        broker, messages = await self.broker(trial), self.some(1)
+        (letter,), _ = await self.dead(trial, broker, messages)
+        letters = self.letters(trial, broker)
+        beside = self.letters(trial, await self.beside(trial, broker))
+        changed = _noted(letter, "changed")
+        for _ in range(3):
+            _, gone = await asyncio.gather(beside.update(changed), letters.discard(letter.id), return_exceptions=True)
+            expect("discard, while it is updated", gone, True)
+            expect("what is left", await letters.peek(), [])
+            creates = (letters.create(letter), beside.create(changed))
+            outcomes = await asyncio.gather(*creates, return_exceptions=True)
+            made = [outcome for outcome in outcomes if isinstance(outcome, DeadLetter)]
+            expect("how many of two creates succeed", len(made), 1)
+            failed = [outcome for outcome in outcomes if isinstance(outcome, EntityExistsError)]
+            expect("how many of two creates find that there is one", len(failed), 1)
+            expect("what is kept", await letters.peek(), made)
+
     @check("broker-54")
     async def test_letters_of_closed(self, trial: Trial[Brokers[TMessage]]) -> None:
         """The letters of a broker that is not open are not to be had."""

@@ -120,8 +120,12 @@ class Feed(Protocol):
 class Letters(Protocol):
     """The dead letters of an engine, of all groups; `data` of each is the message, `message` is `None`."""
 
-    async def put(self, letter: DeadLetter[bytes]) -> None:
-        """Keep `letter`, in the place of the one with its id if there is one."""
+    async def put(self, letter: DeadLetter[bytes], *, is_new: bool) -> bool:
+        """
+        Keep `letter`: one more, or in the place of the one with its id; `False` if it is there already, or is not.
+
+        Nobody else's change comes between the look and what is written.
+        """
         ...
 
     async def get(self, id: str) -> DeadLetter[bytes] | None:
@@ -136,8 +140,12 @@ class Letters(Protocol):
         """Drop the letter, and say whether there was one."""
         ...
 
-    async def replay(self, letter: DeadLetter[bytes]) -> bool:
-        """Have its message handed out to its group as if never before, then drop it; `False` if the group is gone."""
+    async def replay(self, id: str) -> bool:
+        """
+        Have the message of a letter handed out to its group as if never before, then drop the letter.
+
+        `False` if there is no such letter, or its group is gone.
+        """
         ...
 
 

@@ -13,7 +13,10 @@ from infra_protocols import (
     EntityExistsError,
     EntityNotFoundError,
     or_raise,
+    require_group,
     require_headers,
+    require_key,
+    require_message_id,
     require_range,
     require_text,
     require_topic,
@@ -38,8 +41,8 @@ class LetterQueue[TMessage]:
 
     async def replay(self, id: str) -> bool:
         with doing("dead_letters.replay"):
-            letter = await self._find(id)
-            return letter is not None and await self._letters.replay(letter)
+            self._check_open()
+            return await self._letters.replay(id)
 
     async def discard(self, id: str) -> bool:
         return await self._remove(id, "dead_letters.discard")
@@ -83,18 +86,23 @@ class LetterQueue[TMessage]:
 
     async def _put(self, letter: DeadLetter[TMessage], *, is_new: bool) -> DeadLetter[TMessage]:
         encoded = self._encoded(letter)
-        if (await self._find(letter.id) is not None) is is_new:
-            if is_new:
-                raise EntityExistsError(MessagingMessages.ENTITY_EXISTS.format(id=letter.id))
-            raise EntityNotFoundError(MessagingMessages.ENTITY_NOT_FOUND.format(id=letter.id))
-        await self._letters.put(encoded)
-        return self._decoded(encoded)
+        self._check_open()
+        if await self._letters.put(encoded, is_new=is_new):
+            return self._decoded(encoded)
+        if is_new:
+            raise EntityExistsError(MessagingMessages.ENTITY_EXISTS.format(id=letter.id))
+        raise EntityNotFoundError(MessagingMessages.ENTITY_NOT_FOUND.format(id=letter.id))
 
     def _encoded(self, letter: DeadLetter[TMessage]) -> DeadLetter[bytes]:
         kind: type[DeadLetter[TMessage]] = DeadLetter
         or_raise(require_type(letter, "entity", kind))
         or_raise(require_text(letter.id, "id"))
+        or_raise(require_message_id(letter.message_id))
         or_raise(require_topic(letter.topic))
+        if letter.key is not None:
+            or_raise(require_key(letter.key))
+        if letter.group is not None:
+            or_raise(require_group(letter.group))
         headers = dict(or_raise(require_headers(letter.headers)))
         data: Any = letter.data
         if data is None or letter.message is not None:

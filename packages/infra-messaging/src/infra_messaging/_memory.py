@@ -3,7 +3,7 @@
 import asyncio
 from collections import OrderedDict, deque
 from collections.abc import Awaitable, Callable, Collection, Sequence
-from typing import Final
+from typing import Final, cast
 
 from infra_messaging._engine import Envelope, Received
 from infra_messaging._handling import is_for
@@ -150,9 +150,12 @@ class _Letters:
     def add(self, letter: DeadLetter[bytes], group: _Group | None) -> None:
         self._kept[letter.id] = letter, group
 
-    async def put(self, letter: DeadLetter[bytes]) -> None:
+    async def put(self, letter: DeadLetter[bytes], *, is_new: bool) -> bool:
+        if (letter.id in self._kept) is is_new:
+            return False
         _, group = self._kept.get(letter.id, (None, None))
         self.add(letter, group if group is not None and group.name == letter.group else None)
+        return True
 
     async def get(self, id: str) -> DeadLetter[bytes] | None:
         found = self._kept.get(id)
@@ -164,17 +167,17 @@ class _Letters:
     async def remove(self, id: str) -> bool:
         return self._kept.pop(id, None) is not None
 
-    async def replay(self, letter: DeadLetter[bytes]) -> bool:
-        found = self._kept.get(letter.id)
+    async def replay(self, id: str) -> bool:
+        found = self._kept.get(id)
         if found is None:
             return False
-        groups = self._engine.groups_for(letter, found[1])
-        envelope = Envelope(letter.message_id, letter.topic, letter.key, letter.headers, letter.data or b"")
-        envelope.data = found[0].data  # pyright: ignore[reportAttributeAccessIssue]
+        letter, origin = found
+        groups = self._engine.groups_for(letter, origin)
+        envelope = Envelope(letter.message_id, letter.topic, letter.key, letter.headers, cast("bytes", letter.data))
         for group in groups:
             group.add(envelope)
         if groups:
-            del self._kept[letter.id]
+            del self._kept[id]
         return bool(groups)
 
 

@@ -44,4 +44,7 @@ class MessagingMessages(ErrorMessages):
     CLIENT_DECODES: Final[str] = "{field} must not decode responses: messages are bytes"
 
     # RabbitMQ
-    RABBITMQ_BACKLOG_FULL: Final[str] = "Too much waits for a group that wants {key}"
+    RABBITMQ_TOO_LARGE: Final[str] = "The headers have {size} bytes, more than {max}"
+    RABBITMQ_BACKLOG_FULL: Final[str] = (
+        "Too much waits for a group that wants {key}, or its queue has failed: RabbitMQ tells these alike"
+    )

@@ -9,7 +9,8 @@ from infra_conformance.gallery.memory_brokers import fault
 from infra_conformance.gallery.memory_hub import Envelope, Group, Hub, Item
 from infra_conformance.gallery.memory_letters import MemoryLetters
 from infra_conformance.gallery.memory_subscription import MemorySubscription
-from infra_protocols.errors import DecodeError
+from infra_protocols.errors import DecodeError, EntityExistsError, EntityNotFoundError
+from infra_protocols.messages import ErrorMessages
 from infra_protocols.messaging import DeadLetter
 
 # -- How they are written.
@@ -267,6 +268,28 @@ class UpdateCreates(MemoryLetters):
         return self.keep(entity)
 
 
+class CreateLooksFirst(MemoryLetters):
+    """Its create looks whether there is one, and writes some time later."""
+
+    async def create(self, entity: DeadLetter[Any]) -> DeadLetter[Any]:
+        await self.ask("create")
+        if entity.id in self.hub.letters:
+            raise EntityExistsError(ErrorMessages.ENTITY_EXISTS.format(id=entity.id), operation="create")
+        await self.hub.trip()
+        return self.keep(entity)
+
+
+class UpdateLooksFirst(MemoryLetters):
+    """Its update looks whether there is one, and writes some time later."""
+
+    async def update(self, entity: DeadLetter[Any]) -> DeadLetter[Any]:
+        await self.ask("update")
+        if entity.id not in self.hub.letters:
+            raise EntityNotFoundError(ErrorMessages.ENTITY_NOT_FOUND.format(id=entity.id), operation="update")
+        await self.hub.trip()
+        return self.keep(entity)
+
+
 class DiscardIsGlad(MemoryLetters):
     """Its discard always says that it has dropped something."""
 
@@ -334,6 +357,8 @@ FAULTS: Final[list[Fault]] = [
     fault(ReplaysToNobody, "46", "52"),
     fault(CreateReplaces, "53"),
     fault(UpdateCreates, "53"),
+    fault(CreateLooksFirst, "102"),
+    fault(UpdateLooksFirst, "102"),
     fault(DiscardIsGlad, "53"),
     fault(ReadsWhenClosed, "54"),
     fault(TakesAnyLimit, "49"),

@@ -43,11 +43,14 @@ class NatsLetters:
             raise refused(MessagingMessages.NATS_TOO_LARGE.format(size=len(record), max=most))
         await self._link.store(self._names.letter(letter.id), record)
 
-    async def put(self, letter: DeadLetter[bytes]) -> None:
+    async def put(self, letter: DeadLetter[bytes], *, is_new: bool) -> bool:
         async with self._locks.lock(self._names.letter(letter.id)):
             earlier = await self._find(letter.id)
+            if (earlier is not None) is is_new:
+                return False
             same = earlier is not None and _read(earlier.data).group == letter.group
             await self.bury(letter, _origin(earlier.data) if earlier is not None and same else None)
+            return True
 
     async def get(self, id: str) -> DeadLetter[bytes] | None:
         found = await self._find(id)
@@ -61,25 +64,26 @@ class NatsLetters:
         async with self._locks.lock(subject):
             return await self._link.remove(self._names.records, subject)
 
-    async def replay(self, letter: DeadLetter[bytes]) -> bool:
-        subject = self._names.letter(letter.id)
+    async def replay(self, id: str) -> bool:
+        subject = self._names.letter(id)
         # First kept as a message, then dropped as a letter: nowhere it would be lost, and under the lock nobody else
         # can drop it in between.
         async with self._locks.lock(subject):
-            return await self._keep_again(letter) and await self._link.remove(self._names.records, subject)
+            return await self._keep_again(id) and await self._link.remove(self._names.records, subject)
 
-    async def _keep_again(self, letter: DeadLetter[bytes]) -> bool:
+    async def _keep_again(self, id: str) -> bool:
         """Keep the message for the group that the letter is of, if both are there."""
-        found = await self._find(letter.id)
-        targets = [] if found is None else await self._targets(_read(found.data), _origin(found.data))
-        if found is None or not targets:
+        found = await self._find(id)
+        if found is None:
             return False
+        letter = _read(found.data)
+        targets = await self._targets(letter, _origin(found.data))
         envelope = Envelope(letter.message_id, letter.topic, letter.key, letter.headers, letter.data or b"")
         for target in targets:
             # Once more after a failure is one message.
             headers = {NAMED: f"{target}.{found.place}", TARGET: target} | written(envelope)
             await self._messages.store(self._names.message(envelope), envelope.data, headers, replayed=True)
-        return True
+        return bool(targets)
 
     async def _targets(self, letter: DeadLetter[bytes], origin: Origin | None) -> list[str]:
         """Return the group that could not handle it, if it is there; of one made by hand those of its name."""

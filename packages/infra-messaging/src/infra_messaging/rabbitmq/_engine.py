@@ -1,29 +1,27 @@
 """An engine of brokers on RabbitMQ."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Any, Final
 from uuid import uuid4
 
-from aiormq.abc import AbstractChannel
-
 from infra_messaging._engine import Envelope
-from infra_messaging.rabbitmq._feed import RabbitFeed
+from infra_messaging.rabbitmq._feed import RabbitFeed, Rejoining
 from infra_messaging.rabbitmq._groups import Group, Groups
 from infra_messaging.rabbitmq._letters import RabbitLetters
 from infra_messaging.rabbitmq._line import Line
 from infra_messaging.rabbitmq._names import Names, binding_keys, routing_key
 from infra_messaging.rabbitmq._publisher import Publisher
+from infra_messaging.rabbitmq._queue import Queue
 from infra_messaging.rabbitmq._records import NO_LIMIT, Records
-from infra_messaging.rabbitmq._wire import headers_of
+from infra_messaging.rabbitmq._wire import headers_of, require_fitting
 from infra_protocols import MessagingError, SubscriptionConfig
 
 _AWAY: Final = 30.0
 """For how many seconds at least a member that is a group of its own may have no connection."""
 _PARTITION: Final = 32
 """How many messages of a partition are held at most: so many the server puts back in order, whatever happens."""
-
-type Make = Callable[[AbstractChannel], Awaitable[None]]
 
 
 class RabbitEngine:
@@ -40,6 +38,7 @@ class RabbitEngine:
         self.letters = RabbitLetters(self._line, names, self._letters, self._groups)
 
     async def open(self) -> None:
+        self._line.open()
         try:
             await self._publisher.open()
             async with self._line.lent() as channel:
@@ -56,42 +55,52 @@ class RabbitEngine:
 
     async def publish(self, envelope: Envelope) -> None:
         key = routing_key(envelope.key, envelope.id, envelope.topic)
-        await self._publisher.publish(self._names.exchange, key, headers_of(envelope), envelope.data)
+        headers = headers_of(envelope)
+        require_fitting(headers, self._publisher.frame_max)
+        await self._publisher.publish(self._names.exchange, key, headers, envelope.data)
 
     async def subscribe(self, pattern: str, group: str | None, config: SubscriptionConfig) -> Sequence[RabbitFeed]:
-        partitions = config.partitions
         if group is None:
             id = uuid4().hex
-            names = [self._names.own_queue(f"{id}.{number}") for number in range(partitions or 1)]
-            most = self._max_backlog
-        else:
-            joined = await self._groups.join(Group(pattern, group, partitions, self._max_backlog))
-            names, most = joined.queues(self._names), joined.max_backlog
+            names = [self._names.own_queue(f"{id}.{number}") for number in range(config.partitions or 1)]
+            about: dict[str, Any] = {"x-expires": int(max(config.lease, _AWAY) * 1000)}
+            return await self._feeds(pattern, config, names, about, self._max_backlog, None)
+        wanted = Group(pattern, group, config.partitions, self._max_backlog)
+        about = {"x-queue-type": "quorum", "x-delivery-limit": NO_LIMIT}
+        if config.partitions is not None:
+            about["x-single-active-consumer"] = True
+        async with self._groups.joining(wanted) as joined:
+            rejoining = partial(self._groups.rejoining, wanted)
+            names = joined.queues(self._names)
+            return await self._feeds(pattern, config, names, about, joined.max_backlog, rejoining)
+
+    async def _feeds(
+        self,
+        pattern: str,
+        config: SubscriptionConfig,
+        names: Sequence[str],
+        about: dict[str, Any],
+        max_backlog: int,
+        rejoining: Rejoining | None,
+    ) -> Sequence[RabbitFeed]:
+        partitions = config.partitions
+        prefetch = max(1, config.prefetch // (partitions or 1))
+        prefetch = min(prefetch, 65_535) if partitions is None else min(prefetch, _PARTITION)
         feeds: list[RabbitFeed] = []
         try:
-            for number, queue in enumerate(names):
-                about: dict[str, Any] = {"x-max-length": most, "x-overflow": "reject-publish"}
-                if group is None:
-                    about["x-expires"] = int(max(config.lease, _AWAY) * 1000)
-                else:
-                    about |= {"x-queue-type": "quorum", "x-delivery-limit": NO_LIMIT}
-                    if partitions is not None:
-                        about["x-single-active-consumer"] = True
-                make = self._maker(queue, about, binding_keys(pattern, partitions, number))
-                prefetch = max(1, config.prefetch // (partitions or 1))
-                prefetch = min(prefetch, 65_535) if partitions is None else min(prefetch, _PARTITION)
+            for number, name in enumerate(names):
+                queue = Queue(name, self._names.exchange, binding_keys(pattern, partitions, number), about)
                 feed = RabbitFeed(
                     self._line,
                     self._publisher,
                     self.letters,
                     queue,
                     prefetch,
-                    make,
+                    rejoining,
                     ordered=partitions is not None,
-                    own=group is None,
                 )
                 feeds.append(feed)
-                await feed.open()
+                await feed.open(max_backlog)
         except BaseException:
             for feed in feeds:
                 with suppress(MessagingError):
@@ -100,16 +109,8 @@ class RabbitEngine:
         return feeds
 
     async def forget(self, pattern: str, group: str) -> None:
-        known = await self._groups.drop(pattern, group)
-        if known is not None:
-            async with self._line.lent() as channel:
-                for queue in known.queues(self._names):
-                    await channel.queue_delete(queue)
-
-    def _maker(self, queue: str, about: dict[str, Any], keys: list[str]) -> Make:
-        async def make(channel: AbstractChannel) -> None:
-            await channel.queue_declare(queue, durable=True, arguments=about)
-            for key in keys:
-                await channel.queue_bind(queue, self._names.exchange, key)
-
-        return make
+        async with self._groups.forgetting(pattern, group) as known:
+            if known is not None:
+                async with self._line.lent() as channel:
+                    for queue in known.queues(self._names):
+                        await channel.queue_delete(queue)

@@ -1,6 +1,8 @@
 """The groups there are, a record each: into how many partitions each falls, and how much may wait for it."""
 
 import json
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
 
 from infra_messaging._slots import slot
@@ -34,40 +36,51 @@ class Groups:
     def __init__(self, records: Records) -> None:
         self._records = records
 
-    async def join(self, group: Group) -> Group:
+    @asynccontextmanager
+    async def joining(self, group: Group) -> AsyncGenerator[Group]:
         """
-        Return the group as it is, or make it so.
+        Yield the group as it is, or make it so; nobody forgets it before this ends.
 
         Raises:
             ValidationError: it has other partitions.
         """
         async with self._records.reading() as records:
-            for there in map(_read, records):
-                if (there.pattern, there.name) != (group.pattern, group.name):
-                    continue
-                if there.partitions != group.partitions:
-                    text = MessagingMessages.MESSAGING_PARTITIONS_DIFFER.format(
-                        group=group.name, partitions=there.partitions
-                    )
-                    raise ValidationError(text, field="partitions", kind=type(group.partitions).__name__)
-                return there
-            await self._records.add(json.dumps(asdict(group)).encode(), {})
-        return group
+            record = _found(records, group.pattern, group.name)
+            there = group if record is None else _read(record)
+            if there.partitions != group.partitions:
+                text = MessagingMessages.MESSAGING_PARTITIONS_DIFFER.format(
+                    group=group.name, partitions=there.partitions
+                )
+                raise ValidationError(text, field="partitions", kind=type(group.partitions).__name__)
+            if record is None:
+                await self._records.add(json.dumps(asdict(group)).encode())
+            yield there
 
-    async def drop(self, pattern: str, name: str) -> Group | None:
-        """Forget the group, and return what it was."""
+    @asynccontextmanager
+    async def rejoining(self, group: Group) -> AsyncGenerator[Group | None]:
+        """Yield the group as it is, unless it was forgotten; nobody makes or forgets it before this ends."""
         async with self._records.reading() as records:
-            for record in records:
-                there = _read(record)
-                if (there.pattern, there.name) == (pattern, name):
-                    await record.drop()
-                    return there
-        return None
+            record = _found(records, group.pattern, group.name)
+            there = None if record is None else _read(record)
+            yield there if there is not None and there.partitions == group.partitions else None
+
+    @asynccontextmanager
+    async def forgetting(self, pattern: str, name: str) -> AsyncGenerator[Group | None]:
+        """Yield the group; it is forgotten if this ends well, and nobody joins it before."""
+        async with self._records.reading() as records:
+            record = _found(records, pattern, name)
+            yield None if record is None else _read(record)
+            if record is not None:
+                record.drop()
 
     async def named(self, name: str) -> list[Group]:
         """Return the groups of this name, whatever their patterns."""
         async with self._records.reading() as records:
             return [there for there in map(_read, records) if there.name == name]
+
+
+def _found(records: list[Record], pattern: str, name: str) -> Record | None:
+    return next((it for it in records if (_read(it).pattern, _read(it).name) == (pattern, name)), None)
 
 
 def _read(record: Record) -> Group:

@@ -29,7 +29,7 @@ from yarl import URL
 
 from infra_messaging._waiting import is_being_cancelled
 from infra_messaging.messages import MessagingMessages
-from infra_protocols import BrokerRefusedError, BrokerUnavailableError
+from infra_protocols import BrokerClosedError, BrokerRefusedError, BrokerUnavailableError
 
 HEARTBEAT: Final = 10
 """After how many seconds of silence each end looks whether the other is there, unless the URL says otherwise."""
@@ -58,6 +58,11 @@ class Line:
         self._writer: StreamWriter | None = None
         self._connecting = asyncio.Lock()
         self._closing: set[asyncio.Task[None]] = set()
+        self._is_closed = False
+
+    def open(self) -> None:
+        """Connect from now on when that is needed."""
+        self._is_closed = False
 
     async def channel(self, prefetch: int | None = None) -> AbstractChannel:
         """Open a channel, with publisher confirms."""
@@ -73,9 +78,9 @@ class Line:
                 return channel
 
     @asynccontextmanager
-    async def lent(self, prefetch: int | None = None) -> AsyncGenerator[AbstractChannel]:
+    async def lent(self) -> AsyncGenerator[AbstractChannel]:
         """Open a channel for some calls, of which all together may take the timeout, and close it afterwards."""
-        channel = await self.channel(prefetch)
+        channel = await self.channel()
         try:
             with told():
                 async with asyncio.timeout(self.timeout):
@@ -105,14 +110,15 @@ class Line:
                 await channel.close()
 
     async def close(self) -> None:
-        """Close the connection; the server is told, unless it does not answer."""
+        """Close the connection, and connect no more; the server is told, unless it does not answer."""
+        self._is_closed = True
         connection, self._connection = self._connection, None
-        if connection is None:
-            return
         try:
-            with suppress(Exception):
-                async with asyncio.timeout(self.timeout):
-                    await connection.close(None)
+            if connection is not None:
+                with suppress(Exception):
+                    async with asyncio.timeout(self.timeout):
+                        # What those are told who wait for an answer.
+                        await connection.close(AMQPConnectionError("the broker was closed"))
         finally:
             self._abort()
             if self._closing:
@@ -120,6 +126,7 @@ class Line:
 
     async def _connected(self) -> aiormq.Connection:
         async with self._connecting:
+            self._check_open()
             connection = self._connection
             if connection is None or not connection.is_opened:
                 self._abort()
@@ -127,11 +134,16 @@ class Line:
                 connection = aiormq.Connection(self._url, transport_factory=_Kept(self, self._url.scheme == "amqps"))
                 try:
                     await cast("Any", connection).connect()
+                    self._check_open()
                 except BaseException:
                     self._abort()
                     raise
                 self._connection = connection
             return connection
+
+    def _check_open(self) -> None:
+        if self._is_closed:
+            raise BrokerClosedError(MessagingMessages.MESSAGING_CLOSED)
 
     def keep(self, writer: StreamWriter) -> None:
         self._writer = writer

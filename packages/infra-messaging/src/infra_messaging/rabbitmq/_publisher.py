@@ -23,13 +23,14 @@ _MOST: Final = 100
 class _Message:
     """A message on its way to be confirmed: for aiormq, the future that it sets."""
 
-    __slots__ = ("body", "exchange", "headers", "key", "waiter")
+    __slots__ = ("body", "exchange", "headers", "key", "lifetime", "waiter")
 
-    def __init__(self, exchange: str, key: str, headers: dict[str, Any], body: bytes) -> None:
+    def __init__(self, exchange: str, key: str, headers: dict[str, Any], body: bytes, lifetime: int | None) -> None:
         self.exchange = exchange
         self.key = key
         self.headers = headers
         self.body = body
+        self.lifetime = lifetime
         self.waiter: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
 
     def done(self) -> bool:
@@ -55,6 +56,8 @@ class Publisher:
         self._line = line
         self._timeout = line.timeout
         self._channel: AbstractChannel | None = None
+        self.frame_max: int = 0
+        """How many bytes a frame may have, as the server has said last."""
         self._waiting: list[_Message] = []
         self._writer: asyncio.Task[None] | None = None
         self._publishing = 0
@@ -62,11 +65,14 @@ class Publisher:
 
     async def open(self) -> None:
         """Connect."""
+        self._line.open()
         await self._open_channel()
 
-    async def publish(self, exchange: str, key: str, headers: dict[str, Any], body: bytes) -> None:
-        """Have this stored by all queues that it goes to, in the order of the calls."""
-        message = _Message(exchange, key, headers, body)
+    async def publish(
+        self, exchange: str, key: str, headers: dict[str, Any], body: bytes, lifetime: int | None = None
+    ) -> None:
+        """Have this stored by all queues that it goes to, in the order of the calls; see `properties`."""
+        message = _Message(exchange, key, headers, body, lifetime)
         self._waiting.append(message)
         if self._writer is None:
             self._writer = asyncio.get_running_loop().create_task(self._write_all(), name="infra_messaging.publish")
@@ -124,18 +130,23 @@ class Publisher:
             it.delivery_tag += 1
             it.confirmations[it.delivery_tag] = each
             frames.append(Basic.Publish(exchange=each.exchange, routing_key=each.key))
-            frames += content(each.headers, each.body, it.max_content_size)
+            frames += content(each.headers, each.body, it.max_content_size, each.lifetime)
         # From here on the server may count other than aiormq, and then the channel is no good any more.
         self._channel = None
         sent: asyncio.Future[None] = it.create_future()
-        await it.write_queue.put(marshalled(channel, frames, sent))
-        await sent
+        try:
+            await it.write_queue.put(marshalled(channel, frames, sent))
+            await sent
+        except BaseException:
+            self._line.leave(channel)
+            raise
         self._channel = channel
 
     async def _open_channel(self) -> AbstractChannel:
         channel = self._channel
         if channel is None or not is_open(channel):
             channel = self._channel = await self._line.channel()
+            self.frame_max = cast("Any", channel.connection).connection_tune.frame_max
             cast("Any", channel).closing.add_done_callback(partial(_unconfirmed, channel))
         return channel
 

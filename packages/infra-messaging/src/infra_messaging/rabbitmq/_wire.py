@@ -5,13 +5,17 @@ no header of a caller does.
 
 from collections.abc import Mapping
 from typing import Any, Final, override
+from uuid import uuid4
 
 from aiormq.abc import DeliveredMessage
+from pamqp import frame
 from pamqp.body import ContentBody
 from pamqp.commands import Basic
 from pamqp.header import ContentHeader
 
 from infra_messaging._engine import Envelope
+from infra_messaging.messages import MessagingMessages
+from infra_messaging.rabbitmq._line import refused
 from infra_messaging.rabbitmq._names import topic_of
 from infra_protocols import Header
 
@@ -24,6 +28,8 @@ _KEY: Final = "Infra-Key"
 _CE_ID: Final = Header.ID.value
 _CORRELATION: Final = Header.CORRELATION_ID.value
 _PERSISTENT: Final = 2
+_GAIN: Final = 1024
+"""How many bytes headers may gain when their message is put into a queue once more: a routing key, some numbers."""
 
 type Content = list[ContentHeader | ContentBody]
 
@@ -38,13 +44,33 @@ def headers_of(envelope: Envelope) -> dict[str, Any]:
     return headers
 
 
-def properties(headers: dict[str, Any]) -> Basic.Properties:
-    return Basic.Properties(headers=headers, delivery_mode=_PERSISTENT)
+def require_fitting(headers: dict[str, str], frame_max: int) -> None:
+    """
+    Refuse what would not fit into the one frame that headers have, now or when the message is put back or replayed.
+
+    The server would end the connection, and all that is under way with it.
+    """
+    most = frame_max - _GAIN
+    if 4 * sum(len(name) + len(value) + 2 for name, value in headers.items()) + 100 <= most:
+        return  # whatever the characters are
+    size = len(frame.marshal(ContentHeader(properties=properties(headers)), 0))
+    if size > most:
+        raise refused(MessagingMessages.RABBITMQ_TOO_LARGE.format(size=size, max=most))
 
 
-def content(headers: dict[str, Any], body: bytes, most: int) -> Content:
+def properties(headers: dict[str, Any], lifetime: int | None = None) -> Basic.Properties:
+    """
+    Return `headers`, and what tells this message from others of its id: one that is published twice, or replayed.
+
+    After `lifetime` milliseconds the server drops it, if all before it in its queue have gone.
+    """
+    expiration = None if lifetime is None else str(lifetime)
+    return Basic.Properties(headers=headers, delivery_mode=_PERSISTENT, message_id=uuid4().hex, expiration=expiration)
+
+
+def content(headers: dict[str, Any], body: bytes, most: int, lifetime: int | None = None) -> Content:
     """Return the frames of a message, but for the first: no frame has more than `most` bytes."""
-    header = ContentHeader(body_size=len(body), properties=properties(headers))
+    header = ContentHeader(body_size=len(body), properties=properties(headers, lifetime))
     return [header, *(ContentBody(body[at : at + most]) for at in range(0, len(body), most))]
 
 

@@ -1,6 +1,8 @@
 """Redis Streams as an engine."""
 
 from collections.abc import Sequence
+from itertools import batched
+from typing import Final
 
 from infra_messaging.redis._feeds import PartitionFeed, SharedFeed
 from infra_messaging.redis._groups import Group, Groups
@@ -10,8 +12,11 @@ from infra_messaging.redis._link import Client
 from infra_messaging.redis._members import Membership, forget
 from infra_messaging.redis._names import Names
 from infra_messaging.redis._publisher import Publisher
-from infra_messaging.redis._scripts import GROUPS
+from infra_messaging.redis._scripts import GROUPS, SWEEP
 from infra_protocols import SubscriptionConfig
+
+_MOST: Final = 1000
+"""How many groups a script is given at once."""
 
 
 class RedisEngine:
@@ -29,9 +34,10 @@ class RedisEngine:
     async def open(self) -> None:
         try:
             reply = await self._line.ask(run(GROUPS, [self._names.groups]))
-            for group in Groups(self._names, reply).all.values():
-                if group.is_own and not await self._line.ask(("EXISTS", group.streams[0])):
-                    await forget(group, self._names, self._line)  # its member has died
+            own = [group for group in Groups(self._names, reply).all.values() if group.is_own]
+            for some in batched(own, _MOST):
+                keys = [self._names.groups, *[group.streams[0] for group in some]]
+                await self._line.ask(run(SWEEP, keys, *[group.id for group in some]))
         except BaseException:
             await self._line.close()
             raise

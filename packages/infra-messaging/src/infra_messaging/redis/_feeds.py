@@ -40,6 +40,12 @@ class _Feed:
         self._lease = max(1, round(membership.lease * 1000))
         self._lifetime: int = membership.lifetime
         self._block = max(10, min(round(_POLL * 1000), self._lease // 3))
+        self._held: dict[bytes, Received] = {}
+        """
+        What was handed on, by its entry; the member may have more in Redis, of which it never heard.
+
+        Replies over the line come in the order in which Redis did what was asked, and so this is as it was then.
+        """
 
     def attach(self, drop: Callable[[Collection[Received]], None]) -> None:
         self._drop = drop
@@ -60,19 +66,27 @@ class _Feed:
     async def settle(self, received: Sequence[Received]) -> None:
         for some in batched(received, _MOST):
             await self._line.ask(run(SETTLE, [self._stream], *[each.token for each in some]))
+            self._let_go(some)
 
     async def give_back(self, received: Sequence[Received]) -> None:
         for some in batched(received, _MOST):
-            command = run(GIVE_BACK, [self._stream], self._member, *_attempts(some))
-            await self._line.ask(command)
+            await self._line.ask(run(GIVE_BACK, [self._stream], self._member, *_attempts(some)))
+            self._let_go(some)
+            self._look_again()
 
     async def renew(self, received: Sequence[Received]) -> None:
-        for some in batched(received, _MOST):
+        for some in [*batched(received, _MOST)] or [()]:
             command = run(RENEW, self._keys, self._member, self._lease, self._lifetime, *_attempts(some))
-            await self._line.ask(command)
+            entries = frozenset(await self._line.ask(command))
+            if entries:
+                lost = [each for each in some if each.token in entries]
+                self._let_go(lost)
+                self._look_again()
+                self._drop(lost)
 
     async def bury(self, received: Received, letter: DeadLetter[bytes]) -> None:
         await self._letters.bury(self._membership.group, self._stream, received.token, letter)
+        self._let_go([received])
 
     async def close(self) -> None:
         await self._own.close()
@@ -85,7 +99,23 @@ class _Feed:
                 raise outcome
 
     async def _leave(self) -> None:
-        await self._line.ask(run(LEAVE, self._keys, self._member))
+        await self._line.ask(run(LEAVE, self._keys, self._member, *_attempts(self._held.values())))
+
+    def _look_again(self) -> None:
+        """Ask for what was handed out before, the next time that something is asked for."""
+
+    def _hand_on(self, found: Iterable[Received]) -> list[Received]:
+        """Return what of it is not held already, and is from now on."""
+        held = self._held
+        new = {each.token: each for each in found if each.token not in held}
+        held.update(new)
+        return [*new.values()]
+
+    def _let_go(self, received: Iterable[Received]) -> None:
+        held = self._held
+        for each in received:
+            if held.get(each.token) is each:
+                del held[each.token]
 
     async def _wait(self, command: Command) -> Any:
         """Send a command that Redis answers when there is something, or in a while."""
@@ -113,14 +143,14 @@ class SharedFeed(_Feed):
             if taken:
                 return taken
         read_group = ("XREADGROUP", "GROUP", "g", self._member, "COUNT", most, "BLOCK", self._block)
-        return read(await self._wait((*read_group, "STREAMS", self._stream, ">")))
+        return self._hand_on(read(await self._wait((*read_group, "STREAMS", self._stream, ">"))))
 
     async def _take(self, most: int) -> list[Received]:
         arguments = (self._member, most, self._lease, self._cursor, self._lifetime)
         self._cursor, entries = await self._line.ask(run(TAKE, [self._stream], *arguments))
         if self._cursor == _START and len(entries) < most:
             self._looked = time.monotonic()  # else there may be more
-        return [received(*each) for each in entries]
+        return self._hand_on(received(*each) for each in entries)
 
 
 class PartitionFeed(_Feed):
@@ -134,42 +164,27 @@ class PartitionFeed(_Feed):
         group: Group = membership.group
         super().__init__(membership, group.streams[partition], group.owners[partition], line, own, letters)
         self._behind: bytes = b"-"
-        self._held: set[bytes] = set()
+        self._looks_again = False
 
     @override
     async def _receive(self, most: int) -> Sequence[Received]:
         # Until the reply is there it may be lost, with what was handed out: so then the next begins with that.
-        behind, self._behind = self._behind, b"-"
+        behind, self._behind, self._looks_again = self._behind, b"-", False
         arguments = (self._member, most, self._lease, behind, self._lifetime)
         reply = await self._line.ask(run(HOLD, self._keys, *arguments))
         if reply == 0:
             await asyncio.sleep(self._block / 1000)
             return ()
-        self._behind, last, entries = reply
-        found = [received(*each) for each in entries if each[0] not in self._held]
-        self._held.update(each.token for each in found)
+        next_behind, last, entries = reply
+        if not self._looks_again:
+            self._behind = next_behind
         if not entries and not self._behind:
             await self._wait(("XREAD", "COUNT", 1, "BLOCK", self._block, "STREAMS", self._stream, last))
-        return found
+        return self._hand_on(received(*each) for each in entries)
 
     @override
-    async def settle(self, received: Sequence[Received]) -> None:
-        await super().settle(received)
-        self._let_go(received)
-
-    @override
-    async def give_back(self, received: Sequence[Received]) -> None:
-        await super().give_back(received)
-        self._let_go(received)
-        self._behind = b"-"
-
-    @override
-    async def bury(self, received: Received, letter: DeadLetter[bytes]) -> None:
-        await super().bury(received, letter)
-        self._let_go([received])
-
-    def _let_go(self, received: Iterable[Received]) -> None:
-        self._held.difference_update([each.token for each in received])
+    def _look_again(self) -> None:
+        self._behind, self._looks_again = b"-", True
 
 
 def _attempts(received: Iterable[Received]) -> list[bytes | int]:

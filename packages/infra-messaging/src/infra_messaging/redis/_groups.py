@@ -10,7 +10,7 @@ from infra_messaging.redis._names import Names
 from infra_protocols import topic_matches
 
 _KNOWN: Final = 10_000
-_EPOCH, _VERSION = b"epoch", b"version"
+_VERSION: Final = b"version"
 
 
 class Group:
@@ -64,16 +64,13 @@ class Route:
 
 
 class Groups:
-    """All groups of one moment; `epoch` and `version` tell it from others."""
+    """All groups of one moment; `version` tells it from others."""
 
     def __init__(self, names: Names, reply: Sequence[bytes]) -> None:
         fields = dict(zip(reply[::2], reply[1::2], strict=True))
-        self.epoch: bytes = fields.get(_EPOCH, b"")
-        self.version: bytes = fields.get(_VERSION, b"")
+        self.version: bytes = fields.pop(_VERSION, b"")
         self.all: dict[bytes, Group] = {
-            id: Group(names, id, int(partitions) or None)
-            for id, partitions in fields.items()
-            if id not in (_EPOCH, _VERSION)
+            id: Group(names, id, int(partitions) or None) for id, partitions in fields.items()
         }
         self._registry = names.groups
         self._routes: dict[str, Route] = {}

@@ -26,7 +26,7 @@ FAILED: Final = (*AWAY, exceptions.RedisError)
 
 
 def run(script: Script, keys: Sequence[bytes], *arguments: bytes | str | int | float) -> Command:
-    """Return the command that runs `script`; a `Line` sends its text too, where Redis does not know it yet."""
+    """Return the command that runs `script`; its text is sent by a `Line`, where Redis may not know it."""
     return ("EVALSHA", script.sha, len(keys), *keys, *arguments)
 
 

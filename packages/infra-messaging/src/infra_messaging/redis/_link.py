@@ -9,6 +9,8 @@ from redis.asyncio import Redis
 from redis.asyncio.cluster import RedisCluster
 from redis.exceptions import ReadOnlyError, ResponseError
 
+from infra_messaging.redis._scripts import Script
+
 type Client = Redis | RedisCluster
 type Command = tuple[bytes | str | int | float, ...]
 
@@ -36,13 +38,16 @@ class Connection:
     """
     A link to one Redis, or a Sentinel's master: a connection of the client's pool, kept for one purpose.
 
-    An exchange that is cancelled, or has failed, ends the connection, and the next one makes it anew.
+    An exchange that is cancelled, or has failed, ends the connection, and the next one makes it anew. The text of a
+    script goes ahead of the first command that runs it: what is known already is sent over again, but no command is
+    refused, and run after those that followed it.
     """
 
     def __init__(self, client: Redis) -> None:
         self._pool: Any = client.connection_pool
         self._connection: Any = None
         self._number: int | None = None
+        self._loaded: set[bytes] = set()
         self.cut_off: int | None = None
 
     async def exchange(self, commands: Sequence[Command]) -> list[Any]:
@@ -56,10 +61,16 @@ class Connection:
             if not connection.is_connected:
                 await connection.connect()  # which asks Sentinel
                 self._number = None
+                self._loaded.clear()
             if self._number is None:
                 (number,) = await _exchange(connection, [("CLIENT", "ID")])
                 self._number = number if type(number) is int else 0  # some may not ask
-            return await _exchange(connection, commands)
+            new = {cast("bytes", each[1]) for each in commands if each[0] == "EVALSHA"} - self._loaded
+            if not new:
+                return await _exchange(connection, commands)
+            replies = await _exchange(connection, [*[("SCRIPT", "LOAD", Script.known[sha]) for sha in new], *commands])
+            self._loaded |= new
+            return replies[len(new) :]
         except BaseException:
             self.cut_off = self._number or None
             await connection.disconnect(nowait=True)

@@ -1,6 +1,6 @@
 """That a subscription is a member of its group, also when Redis has lost the group."""
 
-from uuid import uuid4
+from typing import Final
 
 from infra_messaging.redis._groups import Group
 from infra_messaging.redis._line import Line, run
@@ -8,8 +8,10 @@ from infra_messaging.redis._names import Names
 from infra_messaging.redis._scripts import FORGET, JOIN
 from infra_protocols import ErrorMessages, ValidationError
 
-_LEAST: float = 10.0
+_LEAST: Final = 10.0
 """For how many seconds at least a group that is a subscription's own outlasts its last sign of life."""
+_FORGOTTEN: Final = 7 * 86_400_000
+"""For how many milliseconds it is known that a group was forgotten: to members that are cut off as long as that."""
 
 
 class Membership:
@@ -22,7 +24,7 @@ class Membership:
         """For how many milliseconds the group lasts without being used; 0: for ever."""
         self._names = names
         self._line = line
-        self._epoch = b""
+        self._joined: int | None = None
         self._left = False
 
     async def join(self) -> bool:
@@ -33,17 +35,16 @@ class Membership:
             ValidationError: the group has other partitions.
         """
         group = self.group
-        was_in = b"" if group.is_own else self._epoch
-        arguments = (group.id, group.count, uuid4().hex, was_in, self.lifetime)
-        command = run(JOIN, [self._names.groups, *group.streams], *arguments)
-        epoch, partitions = await self._line.ask(command)
+        before = "" if group.is_own or self._joined is None else self._joined
+        keys = [self._names.groups, self._names.forgotten, *group.streams]
+        partitions, at = await self._line.ask(run(JOIN, keys, group.id, group.count, before, self.lifetime))
         if not partitions:
             return False
         if int(partitions) != group.count:
             told = int(partitions) or None
             message = ErrorMessages.MESSAGING_PARTITIONS_DIFFER.format(group=group.name, partitions=told)
             raise ValidationError(message, field="partitions", kind=type(group.partitions).__name__)
-        self._epoch = epoch
+        self._joined = at
         return True
 
     async def rejoin(self) -> bool:
@@ -58,9 +59,10 @@ class Membership:
 
 async def forget(group: Group, names: Names, line: Line) -> None:
     """Have a group forgotten, however many partitions it has."""
+    known = 0 if group.is_own else _FORGOTTEN
     while True:
-        command = run(FORGET, [names.groups, *group.streams, *group.owners], group.id, group.count)
-        others = await line.ask(command)
+        keys = [names.groups, names.forgotten, *group.streams, *group.owners]
+        others = await line.ask(run(FORGET, keys, group.id, group.count, known))
         if others is None:
             return
         group = Group(names, group.id, int(others) or None)

@@ -25,6 +25,8 @@ class Names:
         prefix = f"{{{quoted}}}:".encode()
         self.groups: bytes = prefix + b"g"
         """A hash: the groups with their partitions, and the version of all that."""
+        self.forgotten: bytes = prefix + b"f"
+        """A sorted set: the ids of the groups that were forgotten of late, by when that was."""
         self.letters: bytes = prefix + b"d"
         """A hash: dead letters by their ids."""
         self.order: bytes = prefix + b"o"

@@ -89,16 +89,16 @@ class Publisher:
 
     def _command(self, groups: Groups, these: _Run, envelopes: Sequence[Envelope]) -> Command:
         route = these.route
-        keys, words = route.keys, list[Any]()
+        keys, words = list(route.keys), list[Any]()
         for at in these.at:
             each = envelopes[at]
             seen = 0
             if each.named:
-                keys = (*keys, self._names.seen(each.id.encode()))
+                keys.append(self._names.seen(each.id.encode()))
                 seen = len(keys)
             where = slot(each.key, each.id) if route.sorts else 0
             words += (where, seen, *fields_of(each.id, each.topic, each.key, each.headers, each.data))
-        about = (groups.epoch, groups.version, self._max_backlog, self._window, *route.arguments)
+        about = (groups.version, self._max_backlog, self._window, *route.arguments)
         return ("EVALSHA", PUBLISH.sha, len(keys), *keys, *about, *words)
 
 

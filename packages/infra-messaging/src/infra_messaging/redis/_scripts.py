@@ -5,9 +5,12 @@ Each group, or each of its partitions, has a stream of its own, with one consume
 from `publish` until it is settled, and not longer: the length of the stream is what is not settled. Entries that were
 given back belong to the consumer `back`, which nobody is.
 
-The hash of groups has the partitions of each group under its id, 0 if it has none, and two fields more: `version`
-counts the changes, so that who publishes knows whether the groups it knows are all there are; `epoch` is another one
-when Redis has lost the hash and it began anew.
+The hash of groups has the partitions of each group under its id, 0 if it has none, and a field more, `version`: the
+digest of all changes in their order, so that who publishes knows whether the groups it knows are all there are, also
+when Redis has gone back to what it was a moment ago.
+
+Which groups were forgotten is known for a while, by when that was. A member that finds neither its group nor this makes
+the group anew: Redis has lost it.
 
 A script that adds messages or letters is refused as a whole when Redis is full, before it begins; all that it takes to
 have messages handled, and so to make room, is marked `allow-oom`.
@@ -32,19 +35,29 @@ class Script:
 _ADDS: Final = "#!lua"
 _TAKES: Final = "#!lua flags=allow-oom"
 
+_CHANGE: Final = """
+local function change(groups, what)
+  redis.call('HSET', groups, 'version', redis.sha1hex((redis.call('HGET', groups, 'version') or '') .. what))
+end
+local function now()
+  local time = redis.call('TIME')
+  return time[1] * 1000000 + time[2]
+end
+"""
+
 PUBLISH: Final = Script(
     _ADDS,
+    _CHANGE,
     """
 -- Keys: the hash of groups; the streams of all groups that get the messages; what says that an id was seen.
--- Arguments: epoch, version, most messages a group, milliseconds to know an id for, the number of groups; for each its
--- id, whether it ends with its member, how many streams it has; for each message its slot, the key of its id or 0, and
--- its five fields.
+-- Arguments: version, most messages a group, milliseconds to know an id for, the number of groups; for each its id,
+-- whether it ends with its member, how many streams it has; for each message its slot, the key of its id or 0, and its
+-- five fields.
 -- 0: the groups are others by now. 1: done. Else pairs of a message that was not taken and the group that is full.
-local at = redis.call('HMGET', KEYS[1], 'epoch', 'version')
-if (at[1] or '') ~= ARGV[1] or (at[2] or '') ~= ARGV[2] then return 0 end
-local most, groups = tonumber(ARGV[3]), tonumber(ARGV[5])
+if (redis.call('HGET', KEYS[1], 'version') or '') ~= ARGV[1] then return 0 end
+local most, groups = tonumber(ARGV[2]), tonumber(ARGV[4])
 local first, streams, room, gone, missing = {}, {}, {}, {}, {}
-local key, arg = 1, 5
+local key, arg = 1, 4
 for group = 1, groups do
   local length = 0
   first[group], streams[group] = key + 1, tonumber(ARGV[arg + 3])
@@ -83,7 +96,7 @@ end
 for _, stream in ipairs(missing) do redis.call('XGROUP', 'CREATE', stream, 'g', 0, 'MKSTREAM') end
 for _, id in pairs(gone) do
   redis.call('HDEL', KEYS[1], id)
-  redis.call('HINCRBY', KEYS[1], 'version', 1)
+  change(KEYS[1], '-' .. id)
 end
 for _, at_ in ipairs(taken) do
   local slot = tonumber(ARGV[at_])
@@ -94,7 +107,7 @@ for _, at_ in ipairs(taken) do
     end
   end
   local id = tonumber(ARGV[at_ + 1])
-  if id ~= 0 then redis.call('SET', KEYS[id], '', 'PX', ARGV[4]) end
+  if id ~= 0 then redis.call('SET', KEYS[id], '', 'PX', ARGV[3]) end
 end
 return #refused == 0 and 1 or refused
 """,
@@ -110,23 +123,21 @@ return redis.call('HGETALL', KEYS[1])
 
 JOIN: Final = Script(
     _TAKES,
+    _CHANGE,
     """
--- Keys: the hash of groups; the streams. Arguments: the id of the group; its partitions; the epoch if there is none;
--- in which epoch the group was there, '' if it is new to who asks; milliseconds that it lasts, 0: for ever.
--- The epoch and the partitions that the group has; no partitions: it was there and is forgotten.
-local epoch = redis.call('HGET', KEYS[1], 'epoch')
-local partitions = redis.call('HGET', KEYS[1], ARGV[1])
-if partitions and partitions ~= ARGV[2] then return {epoch, partitions} end
+-- Keys: the hash of groups; which were forgotten; the streams. Arguments: the id of the group; its partitions; when who
+-- asks has joined before, '' if never; milliseconds that it lasts, 0: for ever.
+-- The partitions that the group has, none if it was forgotten since; and when this was.
+local partitions, time = redis.call('HGET', KEYS[1], ARGV[1]), now()
+if partitions and partitions ~= ARGV[2] then return {partitions, time} end
 if not partitions then
-  if epoch and ARGV[4] == epoch then return {epoch, ''} end
-  if not epoch then
-    epoch = ARGV[3]
-    redis.call('HSET', KEYS[1], 'epoch', epoch)
-  end
+  local forgotten = redis.call('ZSCORE', KEYS[2], ARGV[1])
+  if forgotten and ARGV[3] ~= '' and tonumber(forgotten) >= tonumber(ARGV[3]) then return {'', time} end
+  redis.call('ZREM', KEYS[2], ARGV[1])
   redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
-  redis.call('HINCRBY', KEYS[1], 'version', 1)
+  change(KEYS[1], '+' .. ARGV[1] .. ' ' .. ARGV[2])
 end
-for at = 2, #KEYS do
+for at = 3, #KEYS do
   if redis.call('EXISTS', KEYS[at]) == 0 then
     redis.call('XGROUP', 'CREATE', KEYS[at], 'g', 0, 'MKSTREAM')
   else
@@ -135,24 +146,45 @@ for at = 2, #KEYS do
       if member[4] == 0 and member[6] > 3600000 then redis.call('XGROUP', 'DELCONSUMER', KEYS[at], 'g', member[2]) end
     end
   end
-  if ARGV[5] ~= '0' then redis.call('PEXPIRE', KEYS[at], ARGV[5]) end
+  if ARGV[4] ~= '0' then redis.call('PEXPIRE', KEYS[at], ARGV[4]) end
 end
-return {epoch, ARGV[2]}
+return {ARGV[2], time}
 """,
 )
 
 FORGET: Final = Script(
     _TAKES,
+    _CHANGE,
     """
--- Keys: the hash of groups; all that there is of the group. Arguments: the id of the group; its partitions.
+-- Keys: the hash of groups; which were forgotten; all that there is of the group. Arguments: the id of the group; its
+-- partitions; for how many milliseconds to know that it was forgotten.
 -- The partitions, if they are others; then nothing was done.
 local partitions = redis.call('HGET', KEYS[1], ARGV[1])
 if partitions and partitions ~= ARGV[2] then return partitions end
 if partitions then
   redis.call('HDEL', KEYS[1], ARGV[1])
-  redis.call('HINCRBY', KEYS[1], 'version', 1)
+  change(KEYS[1], '-' .. ARGV[1])
 end
-for at = 2, #KEYS do redis.call('UNLINK', KEYS[at]) end
+for at = 3, #KEYS do redis.call('UNLINK', KEYS[at]) end
+if ARGV[3] ~= '0' then
+  redis.call('ZADD', KEYS[2], now(), ARGV[1])
+  redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', now() - ARGV[3] * 1000)
+  redis.call('PEXPIRE', KEYS[2], ARGV[3])
+end
+""",
+)
+
+SWEEP: Final = Script(
+    _TAKES,
+    _CHANGE,
+    """
+-- Keys: the hash of groups; a stream of each of some groups that end with their members. Arguments: the ids of these.
+-- Those are forgotten whose stream is not there: their members have died.
+for at = 2, #KEYS do
+  if redis.call('EXISTS', KEYS[at]) == 0 and redis.call('HDEL', KEYS[1], ARGV[at - 1]) == 1 then
+    change(KEYS[1], '-' .. ARGV[at - 1])
+  end
+end
 """,
 )
 
@@ -161,19 +193,20 @@ TAKE: Final = Script(
     """
 -- Keys: a stream. Arguments: the member; how many at most; the lease in milliseconds; where to go on looking for
 -- entries of the dead; milliseconds that the group lasts, or 0.
--- Where to go on the next time; then each entry that was given back or left by a dead member, with its attempt.
+-- Where to go on the next time; then entries with their attempts: those that were given back or left by a dead member,
+-- and what this member has had for longer than the lease itself, which is not counted again.
 local key, most = KEYS[1], tonumber(ARGV[2])
 if ARGV[5] ~= '0' then redis.call('PEXPIRE', key, ARGV[5]) end
-local found, attempts, ids = {}, {}, {}
-for _, waiting in ipairs(redis.call('XPENDING', key, 'g', '-', '+', most, 'back')) do
-  ids[#ids + 1] = waiting[1]
-  attempts[waiting[1]] = waiting[4] + 1
-end
-if #ids > 0 then
-  for _, entry in ipairs(redis.call('XCLAIM', key, 'g', ARGV[1], 0, unpack(ids))) do
-    found[#found + 1] = {entry[1], entry[2], attempts[entry[1]]}
+local found = {}
+local function claim(waiting, counted)
+  for _, each in ipairs(waiting) do
+    local attempt = each[4] + counted
+    local entry = redis.call('XCLAIM', key, 'g', ARGV[1], 0, each[1], 'RETRYCOUNT', attempt)[1]
+    if entry then found[#found + 1] = {entry[1], entry[2], attempt} end
   end
 end
+claim(redis.call('XPENDING', key, 'g', 'IDLE', ARGV[3], '-', '+', most, ARGV[1]), 0)
+if #found < most then claim(redis.call('XPENDING', key, 'g', '-', '+', most - #found, 'back'), 1) end
 -- As far as a thousand entries or so, of which most are in good hands.
 local cursor, steps = ARGV[4], 0
 repeat
@@ -196,7 +229,7 @@ HOLD: Final = Script(
 -- Keys: a stream, and its owner. Arguments: the member; how many at most; the lease in milliseconds; behind which
 -- entry to look for those that were handed out before, '' if there are none; milliseconds that the group lasts, or 0.
 -- 0: another has it. Else behind which entry to look the next time, the last entry of the stream, and entries with
--- their attempts.
+-- their attempts; those that this member had already are not counted again.
 local key, owner = KEYS[1], redis.call('GET', KEYS[2])
 if redis.call('EXISTS', key) == 0 then return redis.error_reply('NOGROUP it is gone') end
 if owner and owner ~= ARGV[1] then return 0 end
@@ -208,18 +241,15 @@ else
   redis.call('SET', KEYS[2], ARGV[1], 'PX', ARGV[3])
   behind = '-'
 end
-local found, ids, attempts = {}, {}, {}
+local found = {}
 if behind ~= '' then
-  for _, waiting in ipairs(redis.call('XPENDING', key, 'g', behind, '+', ARGV[2])) do
-    ids[#ids + 1] = waiting[1]
-    attempts[waiting[1]] = waiting[4] + 1
+  local pending = redis.call('XPENDING', key, 'g', behind, '+', ARGV[2])
+  for _, waiting in ipairs(pending) do
+    local attempt = waiting[2] == ARGV[1] and waiting[4] or waiting[4] + 1
+    local entry = redis.call('XCLAIM', key, 'g', ARGV[1], 0, waiting[1], 'RETRYCOUNT', attempt)[1]
+    if entry then found[#found + 1] = {entry[1], entry[2], attempt} end
   end
-  behind = #ids > 0 and '(' .. ids[#ids] or ''
-  if #ids > 0 then
-    for _, entry in ipairs(redis.call('XCLAIM', key, 'g', ARGV[1], 0, unpack(ids))) do
-      found[#found + 1] = {entry[1], entry[2], attempts[entry[1]]}
-    end
-  end
+  behind = #pending > 0 and '(' .. pending[#pending][1] or ''
 end
 if behind == '' then
   local read = redis.call('XREADGROUP', 'GROUP', 'g', ARGV[1], 'COUNT', ARGV[2], 'STREAMS', key, '>')
@@ -248,21 +278,31 @@ return redis.call('XDEL', KEYS[1], unpack(ARGV))
 RENEW: Final = Script(
     _TAKES,
     """
--- Keys: a stream, and its owner if it is a partition. Arguments: the member; the lease and how long the group lasts,
--- in milliseconds; for each entry its id and its attempt. Entries that another member has by now are passed over.
-if KEYS[2] then
-  if redis.call('GET', KEYS[2]) ~= ARGV[1] then return 0 end
-  redis.call('PEXPIRE', KEYS[2], ARGV[2])
-end
-if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
-if ARGV[3] ~= '0' then redis.call('PEXPIRE', KEYS[1], ARGV[3]) end
+-- Keys: a stream, and its owner if it is a partition. Arguments: the member; the lease and how long the group lasts, in
+-- milliseconds; for each entry its id and how often it was handled.
+-- The entries that are not this member's any more. If the partition is another's that is all of them, and it gets them.
+local key, owner = KEYS[1], KEYS[2] and redis.call('GET', KEYS[2])
+if redis.call('EXISTS', key) == 0 then return {} end
+if ARGV[3] ~= '0' then redis.call('PEXPIRE', key, ARGV[3]) end
+local holders, is_theirs = {}, owner and owner ~= ARGV[1]
 for at = 4, #ARGV, 2 do
-  local id = ARGV[at]
-  if #redis.call('XPENDING', KEYS[1], 'g', id, id, 1, ARGV[1]) > 0 then
-    redis.call('XCLAIM', KEYS[1], 'g', ARGV[1], 0, id, 'RETRYCOUNT', ARGV[at + 1], 'JUSTID')
+  local waiting = redis.call('XPENDING', key, 'g', ARGV[at], ARGV[at], 1)[1]
+  holders[at] = waiting and waiting[2]
+  -- While nobody had the partition, another may have come and gone.
+  if KEYS[2] and not owner and waiting and waiting[2] ~= ARGV[1] then is_theirs = true end
+end
+-- It is taken again with what is held of it, and else by who asks for more.
+if KEYS[2] and not is_theirs and (owner or #ARGV > 3) then redis.call('SET', KEYS[2], ARGV[1], 'PX', ARGV[2]) end
+local lost = {}
+for at = 4, #ARGV, 2 do
+  local is_mine = holders[at] == ARGV[1]
+  if is_theirs or not is_mine then lost[#lost + 1] = ARGV[at] end
+  if is_mine then
+    local holder = is_theirs and 'back' or ARGV[1]
+    redis.call('XCLAIM', key, 'g', holder, 0, ARGV[at], 'RETRYCOUNT', ARGV[at + 1], 'JUSTID')
   end
 end
-return 1
+return lost
 """,
 )
 
@@ -283,12 +323,18 @@ end
 LEAVE: Final = Script(
     _TAKES,
     """
--- Keys: a stream, and its owner if it is a partition. Arguments: the member. What it has got is given back.
+-- Keys: a stream, and its owner if it is a partition. Arguments: the member; for each entry that it holds its id and
+-- how often it was handled. All that it has is given back; what it does not hold it never heard of: not counted.
+local held = {}
+for at = 2, #ARGV, 2 do held[ARGV[at]] = ARGV[at + 1] end
 if redis.call('EXISTS', KEYS[1]) == 1 then
   while true do
     local pending = redis.call('XPENDING', KEYS[1], 'g', '-', '+', 1000, ARGV[1])
     if #pending == 0 then break end
-    for _, entry in ipairs(pending) do redis.call('XCLAIM', KEYS[1], 'g', 'back', 0, entry[1], 'JUSTID') end
+    for _, waiting in ipairs(pending) do
+      local attempt = held[waiting[1]] or math.max(0, waiting[4] - 1)
+      redis.call('XCLAIM', KEYS[1], 'g', 'back', 0, waiting[1], 'RETRYCOUNT', attempt, 'JUSTID')
+    end
   end
   redis.call('XGROUP', 'DELCONSUMER', KEYS[1], 'g', ARGV[1])
 end
@@ -312,9 +358,9 @@ BURY: Final = Script(
     _TAKES,
     _PUT,
     """
--- Keys: the letters, their order, a stream. Arguments: the id of the letter; the letter; the entry.
-put(KEYS[1], KEYS[2], ARGV[1], ARGV[2])
-redis.call('XACK', KEYS[3], 'g', ARGV[3])
+-- Keys: the letters, their order, a stream. Arguments: the id of the letter; the letter; the entry. Of what is settled
+-- already no letter is written: it was handled, or has one, or had one.
+if redis.call('XACK', KEYS[3], 'g', ARGV[3]) == 1 then put(KEYS[1], KEYS[2], ARGV[1], ARGV[2]) end
 redis.call('XDEL', KEYS[3], ARGV[3])
 """,
 )
@@ -323,8 +369,14 @@ PUT: Final = Script(
     _ADDS,
     _PUT,
     """
--- Keys: the letters, their order. Arguments: the id of the letter; the letter.
-put(KEYS[1], KEYS[2], ARGV[1], ARGV[2])
+-- Keys: the letters, their order. Arguments: the id of the letter; the letter; the name of its group; 1 if it is one
+-- more, 0 if it is there already. 0: that is not so; else 1. The id of the group, a line above, stays if the name does.
+local before = redis.call('HGET', KEYS[1], ARGV[1])
+if (ARGV[4] == '1') == (before ~= false) then return 0 end
+local group = before and before:match('^[^\\n]*') or ''
+if (group:match(':(.*)$') or '') ~= ARGV[3] then group = '' end
+put(KEYS[1], KEYS[2], ARGV[1], group .. '\\n' .. ARGV[2])
+return 1
 """,
 )
 
@@ -351,12 +403,24 @@ return redis.call('HDEL', KEYS[1], ARGV[1])
 REPLAY: Final = Script(
     _ADDS,
     """
--- Keys: the hash of groups, the letters, their order, a stream. Arguments: the id of the letter; the id of the group;
--- its partitions; the five fields of the message. 0: there is no such letter, or no such group any more.
-if redis.call('HGET', KEYS[1], ARGV[2]) ~= ARGV[3] or redis.call('EXISTS', KEYS[4]) == 0 then return 0 end
-if redis.call('HDEL', KEYS[2], ARGV[1]) == 0 then return 0 end
-redis.call('ZREM', KEYS[3], ARGV[1])
-redis.call('XADD', KEYS[4], '*', 'id', ARGV[4], 'topic', ARGV[5], 'key', ARGV[6], 'headers', ARGV[7], 'data', ARGV[8])
-return 1
+-- Keys: the hash of groups, the letters, their order, a stream of each group that gets the message. Arguments: the id
+-- of the letter; its digest; the five fields of the message; for each group its id and its partitions.
+-- 0: there are no such groups any more. 1: done. 2: the letter is another by now, or gone.
+local letter = redis.call('HGET', KEYS[2], ARGV[1])
+if not letter or redis.sha1hex(letter) ~= ARGV[2] then return 2 end
+local replayed = 0
+for at = 4, #KEYS do
+  local group = 2 * at
+  if redis.call('HGET', KEYS[1], ARGV[group]) == ARGV[group + 1] and redis.call('EXISTS', KEYS[at]) == 1 then
+    redis.call('XADD', KEYS[at], '*', 'id', ARGV[3], 'topic', ARGV[4], 'key', ARGV[5], 'headers', ARGV[6],
+      'data', ARGV[7])
+    replayed = 1
+  end
+end
+if replayed == 1 then
+  redis.call('HDEL', KEYS[2], ARGV[1])
+  redis.call('ZREM', KEYS[3], ARGV[1])
+end
+return replayed
 """,
 )

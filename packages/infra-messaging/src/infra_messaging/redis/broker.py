@@ -26,6 +26,9 @@ class RedisStreamBroker[TMessage](Broker[TMessage]):
     it does not lose what `publish` has returned for, with `everysec` up to a second of it. It must not evict
     (`maxmemory-policy noeviction`): when it is full, `publish` raises a `BrokerRefusedError` and nothing was written.
 
+    What a member has got and not begun counts as a delivery if it dies within the first third of a `lease` after it got
+    it, and not if it dies later; what it gives back does not count.
+
     It takes a connection to publish, one for all else, and one for each subscription or each of its partitions. In a
     Cluster a namespace lies in one slot.
 

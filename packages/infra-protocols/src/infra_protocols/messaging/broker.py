@@ -61,8 +61,8 @@ class Delivery(Protocol):
         """
         Which delivery to the group this is: 1 is the first.
 
-        Of one that was held by a member which has died, an engine may have counted one too many, or not have heard of
-        the last tries.
+        Of one that was held by members which have died, an engine may have counted one too many for each of them that
+        had not begun it, or not have heard of the last tries.
         """
         ...
 
@@ -140,7 +140,7 @@ class SubscriptionConfig:
     With `partitions`, each of them may hold its share of that, and one at least.
     """
     max_deliveries: int = 5
-    """How many times a message is delivered before it becomes a dead letter."""
+    """How many times a message is delivered before it becomes a dead letter, as `Delivery.attempt` counts."""
     lease: float = 30.0
     """After how many seconds the messages of a member that has died go to another; one that lives renews in time."""
     retry_delay: float = 0.1
