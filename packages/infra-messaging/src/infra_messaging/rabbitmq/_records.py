@@ -65,12 +65,11 @@ class Records:
         """Yield the records, the oldest first; nobody else reads any until this ends."""
         channel = await self._line.channel()
         try:
-            records, mark = await self._read(channel)
-            mark.drop()
+            records = await self._read(channel)
             yield records
             with told():
                 async with asyncio.timeout(self._line.timeout):
-                    for record in (*records, mark):
+                    for record in records:
                         if record.is_dropped:
                             await channel.basic_ack(record.tag)
         except BaseException:
@@ -78,8 +77,8 @@ class Records:
             raise
         await self._line.end(channel)
 
-    async def _read(self, channel: AbstractChannel) -> tuple[list[Record], Record]:
-        """Return the records, and the mark behind them."""
+    async def _read(self, channel: AbstractChannel) -> list[Record]:
+        """Return all that were there when this began, and take away the mark behind them."""
         arrived: asyncio.Queue[DeliveredMessage | None] = asyncio.Queue()
         cast("Any", channel).closing.add_done_callback(partial(_end, arrived))
         mark = uuid4().hex
@@ -94,7 +93,8 @@ class Records:
                     limit.reschedule(time() + timeout)
                     record = Record(message)
                     if record.mark == mark:
-                        return found, record
+                        await channel.basic_ack(record.tag)
+                        return found
                     if record.mark is None:  # others are of those who wait for their turn
                         found.append(record)
         raise unavailable("the connection was lost")
