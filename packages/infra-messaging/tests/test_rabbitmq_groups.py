@@ -15,7 +15,7 @@ from infra_messaging._engine import Envelope
 from infra_messaging.rabbitmq import _feed
 from infra_messaging.rabbitmq._engine import RabbitEngine
 from infra_messaging.rabbitmq._names import Names
-from infra_protocols import BacklogFullError, BrokerUnavailableError, SubscriptionConfig
+from infra_protocols import BacklogFullError, BrokerUnavailableError, SubscriptionConfig, ValidationError
 
 CONFIG = SubscriptionConfig()
 TIMEOUT = 10.0
@@ -133,3 +133,15 @@ async def test_joining_and_forgetting_at_once_leave_a_group_or_none(make: Callab
         await asyncio.gather(feed.close(), other.close())
         await first.forget("orders.*", "shipping")
         assert not await is_there(first)
+
+
+async def test_a_member_that_is_refused_leaves_nothing_behind(make: Callable[..., Any]) -> None:
+    engine = await make()
+    await engine.subscribe("orders.*", "shipping", CONFIG)
+    with pytest.raises(ValidationError):
+        await engine.subscribe("orders.*", "shipping", SubscriptionConfig(partitions=2))
+    async with asyncio.timeout(30):
+        while True:  # what a reader has had goes back soon after it has ended
+            async with engine._line.lent() as channel:
+                if (await channel.queue_declare(engine._names.groups, passive=True)).message_count == 1:
+                    return

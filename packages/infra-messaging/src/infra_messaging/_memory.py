@@ -239,11 +239,11 @@ class MemoryEngine:
             self._routes.clear()
 
     def groups_for(self, letter: DeadLetter[bytes], group: _Group | None) -> list[_Group]:
-        """Return the group that could not handle it; of a letter that was made by hand, the first of its name."""
+        """Return the group that could not handle it; of a letter that was made by hand, those of its name."""
         if group is not None:
             return [group] if group in self._groups else []
         named = [each for each in self._groups if each.name is not None and each.name == letter.group]
-        return [each for each in named if is_for(each.pattern, letter.topic)][:1]
+        return [each for each in named if is_for(each.pattern, letter.topic)]
 
     def _route(self, topic: str) -> list[_Group]:
         if len(self._routes) >= _REMEMBERED_TOPICS:

@@ -60,53 +60,46 @@ class RabbitEngine:
         await self._publisher.publish(self._names.exchange, key, headers, envelope.data)
 
     async def subscribe(self, pattern: str, group: str | None, config: SubscriptionConfig) -> Sequence[RabbitFeed]:
-        if group is None:
-            id = uuid4().hex
-            names = [self._names.own_queue(f"{id}.{number}") for number in range(config.partitions or 1)]
-            about: dict[str, Any] = {"x-expires": int(max(config.lease, _AWAY) * 1000)}
-            return await self._feeds(pattern, config, names, about, self._max_backlog, None)
-        wanted = Group(pattern, group, config.partitions, self._max_backlog)
-        about = {"x-queue-type": "quorum", "x-delivery-limit": NO_LIMIT}
-        if config.partitions is not None:
-            about["x-single-active-consumer"] = True
-        async with self._groups.joining(wanted) as joined:
-            rejoining = partial(self._groups.rejoining, wanted)
-            names = joined.queues(self._names)
-            return await self._feeds(pattern, config, names, about, joined.max_backlog, rejoining)
-
-    async def _feeds(
-        self,
-        pattern: str,
-        config: SubscriptionConfig,
-        names: Sequence[str],
-        about: dict[str, Any],
-        max_backlog: int,
-        rejoining: Rejoining | None,
-    ) -> Sequence[RabbitFeed]:
-        partitions = config.partitions
-        prefetch = max(1, config.prefetch // (partitions or 1))
-        prefetch = min(prefetch, 65_535) if partitions is None else min(prefetch, _PARTITION)
         feeds: list[RabbitFeed] = []
         try:
-            for number, name in enumerate(names):
-                queue = Queue(name, self._names.exchange, binding_keys(pattern, partitions, number), about)
-                feed = RabbitFeed(
-                    self._line,
-                    self._publisher,
-                    self.letters,
-                    queue,
-                    prefetch,
-                    rejoining,
-                    ordered=partitions is not None,
-                )
-                feeds.append(feed)
-                await feed.open(max_backlog)
+            if group is None:
+                await self._open_own(feeds, pattern, config)
+            else:
+                wanted = Group(pattern, group, config.partitions, self._max_backlog)
+                async with self._groups.joining(wanted) as joined:
+                    await self._open_joined(feeds, joined, config)
         except BaseException:
             for feed in feeds:
                 with suppress(MessagingError):
                     await feed.close()
             raise
         return feeds
+
+    async def _open_own(self, feeds: list[RabbitFeed], pattern: str, config: SubscriptionConfig) -> None:
+        id = uuid4().hex
+        about = {"x-expires": int(max(config.lease, _AWAY) * 1000)}
+        for number in range(config.partitions or 1):
+            queue = self._queue(self._names.own_queue(f"{id}.{number}"), pattern, config, number, about)
+            feeds.append(self._feed(queue, config, None))
+            await feeds[-1].open(self._max_backlog)
+
+    async def _open_joined(self, feeds: list[RabbitFeed], group: Group, config: SubscriptionConfig) -> None:
+        about: dict[str, Any] = {"x-queue-type": "quorum", "x-delivery-limit": NO_LIMIT}
+        if group.partitions is not None:
+            about["x-single-active-consumer"] = True
+        for number, name in enumerate(group.queues(self._names)):
+            queue = self._queue(name, group.pattern, config, number, about)
+            feeds.append(self._feed(queue, config, partial(self._groups.rejoining, group)))
+            await feeds[-1].open(group.max_backlog)
+
+    def _queue(self, name: str, pattern: str, config: SubscriptionConfig, number: int, about: dict[str, Any]) -> Queue:
+        return Queue(name, self._names.exchange, binding_keys(pattern, config.partitions, number), about)
+
+    def _feed(self, queue: Queue, config: SubscriptionConfig, rejoining: Rejoining | None) -> RabbitFeed:
+        is_ordered = config.partitions is not None
+        prefetch = max(1, config.prefetch // (config.partitions or 1))
+        prefetch = min(prefetch, _PARTITION if is_ordered else 65_535)
+        return RabbitFeed(self._line, self._publisher, self.letters, queue, prefetch, rejoining, ordered=is_ordered)
 
     async def forget(self, pattern: str, group: str) -> None:
         async with self._groups.forgetting(pattern, group) as known:

@@ -65,13 +65,11 @@ class Records:
         """Yield the records, the oldest first; nobody else reads any until this ends."""
         channel = await self._line.channel()
         try:
-            records, marks = await self._read(channel)
-            for mark in marks:
-                mark.drop()
+            records = await self._read(channel)
             yield records
             with told():
                 async with asyncio.timeout(self._line.timeout):
-                    for record in (*records, *marks):
+                    for record in records:
                         if record.is_dropped:
                             await channel.basic_ack(record.tag)
         except BaseException:
@@ -79,13 +77,13 @@ class Records:
             raise
         await self._line.end(channel)
 
-    async def _read(self, channel: AbstractChannel) -> tuple[list[Record], list[Record]]:
-        """Return the records, and the marks of this reader, of which the last is behind them."""
+    async def _read(self, channel: AbstractChannel) -> list[Record]:
+        """Return all that were there when it was this one's turn, and take away the marks of this reader."""
         arrived: asyncio.Queue[DeliveredMessage | None] = asyncio.Queue()
         cast("Any", channel).closing.add_done_callback(partial(_end, arrived))
         mark = uuid4().hex
         found: list[Record] = []
-        marks: list[Record] = []
+        marks = 0
         time, timeout = asyncio.get_running_loop().time, self._line.timeout
         with told():
             async with asyncio.timeout(timeout) as limit:
@@ -100,9 +98,10 @@ class Records:
                     limit.reschedule(time() + timeout)
                     record = Record(message)
                     if record.mark == mark:
-                        marks.append(record)
-                        if len(marks) == 2:
-                            return found, marks
+                        await channel.basic_ack(record.tag)
+                        marks += 1
+                        if marks == 2:
+                            return found
                     elif record.mark is None:  # others are of those who wait for their turn
                         found.append(record)
         raise unavailable("the connection was lost")
