@@ -318,3 +318,29 @@ async def test_a_channel_that_was_not_written_to_in_time_is_closed(
     await until(lambda: engine_of(broker)._publisher._writer is None)
     proxy.restore()
     await until(lambda: channel.is_closed)
+
+
+async def test_a_member_begins_nothing_of_a_partition_that_it_has_lost(
+    server: Server, proxy: Proxy, stack: AsyncExitStack, namespace: str
+) -> None:
+    first, second = await broker_at(by(proxy), namespace, stack), await broker_at(server.url, namespace, stack)
+    begun, ended, gate, sent = list[str](), list[str](), asyncio.Event(), [f"order {number}" for number in range(10)]
+
+    async def wait(message: str) -> None:
+        begun.append(message)
+        await gate.wait()
+        ended.append(message)
+
+    await first.subscribe("orders.*", wait, group="shipping", partitions=1)
+    for message in sent:
+        await second.publish("orders.new", message, key="ada")
+    await until(lambda: begun)
+    shelf = Shelf()
+    await second.subscribe("orders.*", shelf, group="shipping", partitions=1)
+    proxy.refuse()
+    proxy.cut()
+    await until(lambda: shelf.messages == sent)
+    gate.set()
+    await until(lambda: ended)
+    await first.close()
+    assert begun == sent[:1]
