@@ -48,6 +48,7 @@ class Scripted(MemoryEngine):
         self.counts: Counter[str] = Counter()
         self.handed_attempt: int | None = None
         self.take_back: Callable[[Iterable[Received]], None] = _nothing
+        self.on_receive: Callable[[Sequence[Received]], None] | None = None
         self.on_renew: Callable[[Sequence[Received]], None] | None = None
 
     def fail(self, name: str, *numbers: int, error: Callable[[], BaseException] = Down) -> None:
@@ -106,6 +107,8 @@ class ScriptedFeed:
         received: Sequence[Received] = await self._engine.call("receive", most, lambda: self._feed.receive(most))
         for each in received:
             each.attempt = self._engine.handed_attempt or each.attempt
+        if self._engine.on_receive is not None:
+            self._engine.on_receive(received)
         return received
 
     async def settle(self, received: Sequence[Received]) -> None:
@@ -610,6 +613,25 @@ async def test_what_is_anothers_by_now_is_not_handled(engine: Scripted) -> None:
         assert [id for _, _, about in engine.of("settle") for id in about] == [ids[1], ids[3], ids[4]]
         more = [await broker.publish(TOPIC, f"more {number}") for number in range(4)]  # there is room for as many
         await until(lambda: len(taker.got) == 4 + len(more))
+
+
+@pytest.mark.parametrize("deliveries", [1, 5])
+async def test_what_is_anothers_by_now_is_not_tried_again_nor_buried(engine: Scripted, deliveries: int) -> None:
+    async def act(message: str) -> None:
+        if message == "fails":
+            engine.take_back(held[0])
+            raise ValueError
+
+    held: list[Sequence[Received]] = []
+    async with opened(engine) as broker:
+        taker = Taker(act)
+        engine.on_receive = held.append
+        await broker.subscribe(TOPIC, taker, group="g", partitions=1, max_deliveries=deliveries, prefetch=1)
+        await broker.publish(TOPIC, "fails", key="k")
+        await broker.publish(TOPIC, "next", key="k")
+        await until(lambda: "next" in taker.got)
+        assert taker.got == ["fails", "next"]
+        assert engine.of("bury") == []
 
 
 async def test_what_waits_in_a_partition_is_not_begun_while_another_may_have_it(engine: Scripted) -> None:

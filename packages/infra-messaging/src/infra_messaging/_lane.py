@@ -53,6 +53,7 @@ class Lane:
         self._done: list[Received] = []
         self._settling: list[Received] = []
         self._left: list[Received] = []
+        self._lost: set[Received] = set()
         self._failed_at: dict[Received, datetime] = {}
         self._failing: set[str] = set()
         self._workers: list[asyncio.Task[None]] = []
@@ -95,7 +96,7 @@ class Lane:
         self._ours.set()
 
     def _drop(self, lost: Collection[Received]) -> None:
-        """Let go of what is another member's by now, unless its handling was begun."""
+        """Let go of what is another member's by now; of what is running, if it fails."""
         later = [received for received in lost if received in self._later]
         for received in later:
             self._later.pop(received).cancel()
@@ -103,6 +104,7 @@ class Lane:
         for received in waiting:
             self._waiting.remove(received)
         self._release([*later, *waiting])
+        self._lost.update(received for received in self._running if received is not None and received in lost)
 
     async def end(self) -> None:
         """
@@ -241,6 +243,9 @@ class Lane:
     async def _fail(self, received: Received, error: Exception) -> None:
         """Try again later, or bury it."""
         config, attempt = self._config, received.attempt
+        if received in self._lost:
+            self._release((received,))
+            return
         first = self._failed_at.setdefault(received, self._member.clock.now())
         if isinstance(error, UndecodableError) or attempt >= config.max_deliveries:
             cause = error.__cause__ if isinstance(error, UndecodableError) else error
@@ -251,7 +256,9 @@ class Lane:
         delay = full_jitter(attempt - 1, config.retry_delay, config.retry_delay_max)
         if self._ordered:
             await pause(delay, self._stopping)
-        if self._stopped:
+        if received in self._lost:
+            self._release((received,))
+        elif self._stopped:
             self._left.append(received)
         elif self._ordered:
             self._again(received)
@@ -302,9 +309,10 @@ class Lane:
     def _release(self, received: Sequence[Received]) -> None:
         self._held -= len(received)
         self._room.set()
-        if self._failed_at:
+        if self._failed_at or self._lost:
             for each in received:
                 self._failed_at.pop(each, None)
+                self._lost.discard(each)
 
     async def _insist(self, name: str, call: Callable[[], Awaitable[object]]) -> bool:
         """Call until it succeeds; when there is no more time, once. Say whether it has."""

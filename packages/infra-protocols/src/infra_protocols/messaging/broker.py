@@ -303,6 +303,7 @@ class MessageBroker[TMessage](Protocol):
         Raises:
             ValidationError: `topic`, `key`, `headers` or `id` is malformed, or `message` cannot be encoded.
             BacklogFullError: too much waits for one of the groups; that one does not get the message.
+            BrokerRefusedError: the engine does not take it, as when the message is too large.
             BrokerUnavailableError: the engine does not answer; whether it has the message is not known.
             BrokerClosedError: the broker is not open.
         """
