@@ -671,6 +671,17 @@ async def test_a_handler_that_cancels_its_task_harms_no_message_but_its_own(engi
         assert [(letter.message, letter.error) for letter in letters] == ([("one", "ValueError")] if raises else [])
 
 
+async def test_a_handler_that_the_end_has_cancelled_has_not_failed(engine: Scripted) -> None:
+    async with opened(engine) as broker:
+        taker = Taker(hang)
+        await broker.subscribe(TOPIC, taker, group="g", max_deliveries=1)
+        id = await broker.publish(TOPIC, "one")
+        await until(lambda: taker.got)
+        await broker.close(0)
+        assert engine.of("bury") == []
+        assert [about for _, _, about in engine.of("give_back")] == [[(id, 1)]]
+
+
 async def test_what_is_no_exception_is_a_failure_too(engine: Scripted) -> None:
     class Odd(BaseException):
         pass

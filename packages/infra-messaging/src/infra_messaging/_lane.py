@@ -224,16 +224,20 @@ class Lane:
 
     async def _carry_on(self) -> None:
         """
-        Undo that a handler has cancelled the task that calls it, as that of others would go on no more.
+        Undo that a handler has cancelled the task that calls it: this calls others too.
 
         Nobody else cancels it but who ends this lane, or the event loop, and then that passes.
+
+        Raises:
+            CancelledError: it is the end.
         """
         task = cast("asyncio.Task[None]", asyncio.current_task())
         if not task.cancelling():
             return
-        if not (self._hurry.is_set() or self._receiver.done() or self._receiver.cancelling()):
-            while task.uncancel():
-                pass
+        if self._hurry.is_set() or self._receiver.done() or self._receiver.cancelling():
+            raise asyncio.CancelledError
+        while task.uncancel():
+            pass
         try:
             await asyncio.sleep(0)  # where it is still to come
         except asyncio.CancelledError:
