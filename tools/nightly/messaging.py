@@ -76,6 +76,8 @@ class Engine(Protocol):
 
     shared: bool
     """Whether several brokers see each other's messages."""
+    remembers: float
+    """For how many seconds it keeps the ids of messages: by these it may grow before it is watched."""
 
     async def broker(self) -> MessageBroker[int]:
         """Return a new broker, not open yet."""
@@ -96,6 +98,7 @@ class Engine(Protocol):
 
 class _Memory:
     shared = False
+    remembers = 0.0
 
     async def broker(self) -> MessageBroker[int]:
         return InMemoryBroker[int](max_backlog=BACKLOG)
@@ -112,6 +115,7 @@ class _Memory:
 
 class _Redis:
     shared = True
+    remembers = 120.0
 
     def __init__(self, server: RedisServer, stack: AsyncExitStack) -> None:
         self._server = server
@@ -146,6 +150,7 @@ class _Redis:
 
 class _Nats:
     shared = True
+    remembers = 0.0
 
     def __init__(self, server: Server, stack: AsyncExitStack) -> None:
         self._server = server
@@ -180,6 +185,7 @@ async def _ignored(error: Exception) -> None:
 
 class _Rabbit:
     shared = True
+    remembers = 0.0
 
     def __init__(self, server: Server, stack: AsyncExitStack) -> None:
         self._server = server
@@ -390,7 +396,8 @@ class Soak:
                 return
 
     async def _watch(self) -> None:
-        await _until(lambda: self._published >= self._count // 10)
+        full = time.monotonic() + self._engine.remembers
+        await _until(lambda: self._published >= self._count // 10 and time.monotonic() > full)
         here, there = _resident(), await self._engine.memory()
         while True:
             grown, engine_grown = _resident() - here, await self._engine.memory() - there
