@@ -1,5 +1,7 @@
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import AsyncExitStack
+from uuid import uuid4
 
 import pytest
 from hypothesis import settings
@@ -19,3 +21,16 @@ def pytest_asyncio_loop_factories(item: pytest.Item) -> Mapping[str, Callable[[]
 @pytest.fixture
 async def clock() -> LoopClock:
     return LoopClock(asyncio.get_running_loop())
+
+
+@pytest.fixture
+def namespace() -> str:
+    """What no other test has at the servers."""
+    return uuid4().hex
+
+
+@pytest.fixture
+async def stack() -> AsyncGenerator[AsyncExitStack]:
+    """What is entered here is left when the test ends."""
+    async with AsyncExitStack() as stack:
+        yield stack

@@ -5,7 +5,6 @@ import json
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, suppress
 from typing import Any, cast
-from uuid import uuid4
 
 import nats
 import pytest
@@ -96,23 +95,12 @@ def test_malformed_arguments_are_refused(wrong: dict[str, Any]) -> None:
 
 
 @pytest.fixture
-def namespace() -> str:
-    return f"test-{uuid4().hex}"
-
-
-@pytest.fixture
 async def client(nats_url: str, namespace: str) -> AsyncGenerator[Client]:
     async with await cast("Any", nats).connect(nats_url) as client:
         yield client
         for kind in ("messages", "records", "tallies"):
             with suppress(NotFoundError):
                 await client.jsm().delete_stream(f"{namespace}_{kind}")
-
-
-@pytest.fixture
-async def stack() -> AsyncGenerator[AsyncExitStack]:
-    async with AsyncExitStack() as stack:
-        yield stack
 
 
 async def test_what_was_given_back_unhandled_does_not_count_as_handled(

@@ -2,12 +2,11 @@
 
 import asyncio
 import re
-from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Generator, Iterable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, cast, override
-from uuid import uuid4
 
 import nats
 import pytest
@@ -44,19 +43,6 @@ SOON = 15.0
 def server() -> Generator[Server]:
     with provided(Server(NATS)) as server:
         yield server
-
-
-@pytest.fixture
-def namespace() -> str:
-    return uuid4().hex
-
-
-@pytest.fixture
-async def stack(server: Server) -> AsyncGenerator[AsyncExitStack]:
-    async with AsyncExitStack() as stack:
-        yield stack
-    if not server.running:
-        await asyncio.to_thread(server.start)
 
 
 @pytest.fixture

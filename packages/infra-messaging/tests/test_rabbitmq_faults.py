@@ -1,11 +1,10 @@
 """What is of RabbitMQ alone: when too many wait, and in which order and with which count it has messages back."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Generator
+from collections.abc import Callable, Generator
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from typing import Any
-from uuid import uuid4
 
 import pytest
 
@@ -30,19 +29,6 @@ TIME = datetime(2026, 1, 1, tzinfo=UTC)
 def server() -> Generator[Server]:
     with provided(Server(RABBITMQ)) as server:
         yield server
-
-
-@pytest.fixture
-def namespace() -> str:
-    return uuid4().hex
-
-
-@pytest.fixture
-async def stack(server: Server) -> AsyncGenerator[AsyncExitStack]:
-    async with AsyncExitStack() as stack:
-        yield stack
-    if not server.running:
-        await asyncio.to_thread(server.start)
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """What a feed of RabbitMQ does about the channel that it has lost."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Collection, Generator
+from collections.abc import Callable, Collection, Generator
 from contextlib import AsyncExitStack
 from typing import Any
 from uuid import uuid4
@@ -24,12 +24,6 @@ TIMEOUT = 10.0
 def server() -> Generator[Server]:
     with provided(Server(RABBITMQ)) as server:
         yield server
-
-
-@pytest.fixture
-async def stack() -> AsyncGenerator[AsyncExitStack]:
-    async with AsyncExitStack() as stack:
-        yield stack
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """How a group of RabbitMQ is made, forgotten, and found again: whatever happens, it is there with its record or not."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Generator
+from collections.abc import Callable, Generator
 from contextlib import AsyncExitStack
 from typing import Any
 from uuid import uuid4
@@ -25,12 +25,6 @@ TIMEOUT = 10.0
 def server() -> Generator[Server]:
     with provided(Server(RABBITMQ)) as server:
         yield server
-
-
-@pytest.fixture
-async def stack() -> AsyncGenerator[AsyncExitStack]:
-    async with AsyncExitStack() as stack:
-        yield stack
 
 
 @pytest.fixture

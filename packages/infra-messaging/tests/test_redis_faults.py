@@ -1,10 +1,9 @@
 """What becomes of messages when Redis is full, and when it has lost what it had."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from typing import Any, cast
-from uuid import uuid4
 
 import pytest
 from redis.asyncio import Redis
@@ -15,17 +14,6 @@ from infra_messaging.redis import RedisStreamBroker
 from infra_protocols import BrokerRefusedError, BrokerUnavailableError
 
 TIMEOUT = 1.0
-
-
-@pytest.fixture
-def namespace() -> str:
-    return uuid4().hex
-
-
-@pytest.fixture
-async def stack() -> AsyncGenerator[AsyncExitStack]:
-    async with AsyncExitStack() as stack:
-        yield stack
 
 
 async def broker_at(url: str, namespace: str, stack: AsyncExitStack) -> RedisStreamBroker[str]:

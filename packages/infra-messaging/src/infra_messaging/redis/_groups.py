@@ -4,10 +4,9 @@ from collections.abc import Iterable, Sequence
 from typing import Final, Self
 from uuid import uuid4
 
-from infra_messaging._handling import REPLIES
+from infra_messaging._handling import is_for
 from infra_messaging._slots import slot
 from infra_messaging.redis._names import Names
-from infra_protocols import topic_matches
 
 _KNOWN: Final = 10_000
 _VERSION: Final = b"version"
@@ -80,9 +79,7 @@ class Groups:
         """Return where messages on `topic` go: the same route for all topics that go to the same groups."""
         route = self._routes.get(topic)
         if route is None:
-            # A reply is for nobody but who has asked.
-            matches = str.__eq__ if topic.startswith(REPLIES) else topic_matches
-            groups = [group for group in self.all.values() if matches(group.pattern, topic)]
+            groups = [group for group in self.all.values() if is_for(group.pattern, topic)]
             alike = frozenset(group.id for group in groups)
             if len(self._routes) >= _KNOWN:
                 self._routes.clear()
