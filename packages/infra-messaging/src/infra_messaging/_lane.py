@@ -11,6 +11,7 @@ from uuid import uuid4
 
 from infra_messaging._engine import Feed, Received
 from infra_messaging._handling import REPLIES, Member, UndecodableError
+from infra_messaging._members import name
 from infra_messaging._waiting import ended, is_being_cancelled, pause
 from infra_messaging.messages import MessagingMessages
 from infra_protocols import (
@@ -97,14 +98,16 @@ class Lane:
 
     def _drop(self, lost: Collection[Received]) -> None:
         """Let go of what is another member's by now; of what is running, if it fails."""
-        later = [received for received in lost if received in self._later]
+        gone = set(lost)
+        later = gone & self._later.keys()
         for received in later:
             self._later.pop(received).cancel()
-        waiting = [received for received in self._waiting if received in lost]
-        for received in waiting:
-            self._waiting.remove(received)
+        waiting = [received for received in self._waiting if received in gone]
+        ours = [received for received in self._waiting if received not in gone]
+        self._waiting.clear()
+        self._waiting.extend(ours)
         self._release([*later, *waiting])
-        self._lost.update(received for received in self._running if received is not None and received in lost)
+        self._lost |= gone.intersection(self._running)
 
     async def end(self) -> None:
         """
@@ -354,11 +357,10 @@ def _failure(handler: object, error: BaseException) -> Exception:
     """Return what is told of a handler that has raised `error`, which may be no error."""
     if isinstance(error, Exception):
         return error
-    name = getattr(handler, "__qualname__", type(handler).__qualname__)
     failure: MessagingError = (
-        HandlerCancelledError(MessagingMessages.MESSAGING_HANDLER_CANCELLED.format(handler=name))
+        HandlerCancelledError(MessagingMessages.MESSAGING_HANDLER_CANCELLED.format(handler=name(handler)))
         if isinstance(error, asyncio.CancelledError)
-        else MessagingError(MessagingMessages.HANDLER_ENDED.format(handler=name, error=type(error).__name__))
+        else MessagingError(MessagingMessages.HANDLER_ENDED.format(handler=name(handler), error=type(error).__name__))
     )
     failure.__cause__ = error
     return failure
